@@ -1,0 +1,131 @@
+"""The values that travel between the engine's steps.
+
+A changed source row becomes a `Document` (or, when it is gone, a `Removal`), documents are packed into a
+`Batch`, a batch becomes one request, and its answer becomes one `Outcome` per item.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["Batch", "Document", "Item", "Lane", "Outcome", "Removal", "Verdict", "key_hash"]
+
+
+class Lane(StrEnum):
+    """How a document travels."""
+
+    BATCH = "batch"
+    SOLO = "solo"  # alone: legal by one of the vendor's pages, illegal by another
+
+
+class Verdict(StrEnum):
+    """Where a document ended; every response path ends in exactly one of these."""
+
+    ACCEPTED = "accepted"
+    UNCONFIRMED = "unconfirmed"  # accepted, but the vendor counted fewer than were sent
+    QUARANTINED = "quarantined"  # the vendor refused this very document
+    SUSPECT = "suspect"  # in a refused batch, not yet told apart from the culprit
+    BACKLOG = "backlog"  # not decided; travels with the next run
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One whole document to upsert.
+
+    `body` is canonical UTF-8 JSON, `content_hash` its 128-bit hash; `source_hash` is the 128-bit hash of the
+    assembled row it came from. `children` are the keys of the child documents inside it, each a JSON array of
+    identifier strings. `grants` names the consents it gives. `links` are the (entity, key) it points to.
+    """
+
+    entity: str
+    key: str
+    body: bytes
+    content_hash: int
+    source_hash: int
+    children: tuple[str, ...] = ()
+    grants: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    lane: Lane = Lane.BATCH
+    solo_class: str = ""  # documents of one class are promoted together (real-shops.md rule 9)
+    urgent: bool = False  # a withdrawal of consent: may use the reserved share of the quota
+    source_id: str = ""
+    source_rows: int = 0
+    omitted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One document, or with `child` one child of a document, to delete at the vendor."""
+
+    entity: str
+    key: str
+    child: str = ""  # a child key as in `Document.children`; empty: the whole document
+    urgent: bool = False
+    identifiers: tuple[
+        tuple[str, str], ...
+    ] = ()  # vendor field → value, for deletes by another identifier
+
+    @property
+    def body(self) -> bytes:
+        """Deletes carry no body."""
+        return b""
+
+    @property
+    def lane(self) -> Lane:
+        """Deletes act on one record each, so each is a request of its own."""
+        return Lane.SOLO
+
+
+Item = Document | Removal
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Items that make one request: documents of one entity, or a single removal.
+
+    `number` is unique within the run. `attempt` counts sendings, `parent` names the batch this was split from.
+    """
+
+    number: int
+    entity: str
+    items: tuple[Item, ...]
+    attempt: int = 1
+    parent: int | None = None
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether this batch is one delete."""
+        return isinstance(self.items[0], Removal)
+
+    @property
+    def urgent(self) -> bool:
+        """Whether this batch may use the quota's reserve."""
+        return any(item.urgent for item in self.items)
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the JSON array body: the documents, the commas between them and the brackets."""
+        return sum(len(item.body) for item in self.items) + len(self.items) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The verdict for one item, with the reason where it was not accepted.
+
+    `words` are the vendor's own, already stripped of personal data.
+    """
+
+    item: Item
+    verdict: Verdict
+    batch: int = 0
+    request_id: str = ""
+    field: str = ""
+    reason: str = ""
+    words: str = ""
+
+
+def key_hash(entity: str, key: str) -> str:
+    """Return a short name for a document that is safe to print: 10 hex characters of a SHA-256."""
+    return hashlib.sha256(f"{entity}\0{key}".encode()).hexdigest()[:10]

@@ -1,0 +1,152 @@
+"""Every error a caller can meet, grouped by what to do next.
+
+    ActivationError
+    ├── SettingsError                 fix the settings, then run again
+    │   ├── MissingSettingsError      … these are not set
+    │   ├── ChoiceNeededError         … only the shop can decide this
+    │   └── InsecureEndpointError     … the key would travel in the clear
+    ├── MappingError                  fix the mapping; lists every fault at once
+    ├── DeliveryError                 everything is kept; mend the cause and run again
+    │   ├── CredentialsRefusedError   … the key is wrong or not allowed here
+    │   ├── TenantNotFoundError       … the tenant id is wrong
+    │   ├── EndpointRefusedError      … a route is not served as configured
+    │   └── ServiceUnavailableError   … the service failed past the retry budget
+    ├── LedgerError                   the ledger cannot be used
+    │   ├── LedgerBusyError           … another run holds it; wait
+    │   └── LedgerVersionError        … it was written by a newer version; upgrade
+    └── RejectedDocumentsError        look at the refused documents (only when asked to raise)
+
+A single bad document is never an exception: it is an `Outcome`, kept in the ledger and in the report.
+No message holds a key, a token or personal data; documents are named by entity and key hash.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "ActivationError",
+    "ChoiceNeededError",
+    "CredentialsRefusedError",
+    "DeliveryError",
+    "EndpointRefusedError",
+    "InsecureEndpointError",
+    "LedgerBusyError",
+    "LedgerError",
+    "LedgerVersionError",
+    "MappingError",
+    "MappingFault",
+    "MissingSettingsError",
+    "RejectedDocumentsError",
+    "ServiceUnavailableError",
+    "SettingsError",
+    "TenantNotFoundError",
+]
+
+
+class ActivationError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class SettingsError(ActivationError):
+    """A setting is wrong; the message names it and says what to write instead."""
+
+
+class MissingSettingsError(SettingsError):
+    """Settings without which nothing can run.
+
+    Args:
+        missing: Setting name → where to put it, one sentence each.
+    """
+
+    def __init__(self, missing: Mapping[str, str]) -> None:
+        self.missing = dict(missing)
+        lines = [f"  {name}: {place}" for name, place in self.missing.items()]
+        super().__init__("These settings are missing:\n" + "\n".join(lines))
+
+
+class ChoiceNeededError(SettingsError):
+    """Choices only the shop can make and which have no safe default.
+
+    Args:
+        questions: Setting name → the question, with the possible answers.
+    """
+
+    def __init__(self, questions: Mapping[str, str]) -> None:
+        self.questions = dict(questions)
+        lines = [f"  {name}: {question}" for name, question in self.questions.items()]
+        super().__init__("Please decide before the first run:\n" + "\n".join(lines))
+
+
+class InsecureEndpointError(SettingsError):
+    """The base URL is plain http and not loopback, so the API key would travel readable."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(
+            f"base_url: refusing plain http to `{host}`, the API key would be readable on the way. "
+            "Use https, or a loopback address for a local sandbox."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MappingFault:
+    """One fault of a mapping: where it is, what is wrong, and the nearest existing name if any."""
+
+    place: str
+    cause: str
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        hint = f" (did you mean `{self.nearest}`?)" if self.nearest else ""
+        return f"`{self.place}`: {self.cause}{hint}"
+
+
+class MappingError(ActivationError):
+    """The mapping cannot be used; `faults` lists everything that is wrong with it."""
+
+    def __init__(self, faults: Sequence[MappingFault], *, source: str = "the mapping") -> None:
+        self.faults = tuple(faults)
+        self.source = source
+        count = "one fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        super().__init__(f"{source} has {count}:\n" + "\n".join(f"  {f}" for f in self.faults))
+
+
+class DeliveryError(ActivationError):
+    """Delivery stopped; what was accepted is recorded, the rest waits in the ledger for the next run."""
+
+
+class CredentialsRefusedError(DeliveryError):
+    """The service refused the API key (401) or its right to this tenant (403)."""
+
+
+class TenantNotFoundError(DeliveryError):
+    """The service does not know the tenant id (404 on an upsert)."""
+
+
+class EndpointRefusedError(DeliveryError):
+    """A route answered 405 or an unknown 404: a setting such as `customer_delete_style` is probably wrong."""
+
+
+class ServiceUnavailableError(DeliveryError):
+    """The service kept failing past the retry budget."""
+
+
+class LedgerError(ActivationError):
+    """The ledger cannot be used."""
+
+
+class LedgerBusyError(LedgerError):
+    """Another process holds the database."""
+
+
+class LedgerVersionError(LedgerError):
+    """The ledger was written by a newer version of this package."""
+
+
+class RejectedDocumentsError(ActivationError):
+    """Documents were refused and `on_rejected = "raise"` is set; everything else was delivered."""
