@@ -16,8 +16,9 @@
     │   └── LedgerVersionError        … it was written by a newer version; upgrade
     └── RejectedDocumentsError        look at the refused documents (only when asked to raise)
 
-A single bad document is never an exception: it is an `Outcome`, kept in the ledger and in the report.
-No message holds a key, a token or personal data; documents are named by entity and key hash.
+A single bad document is never an exception: it is an `Outcome`, kept in the ledger and in the
+report. No message holds a key, a token or personal data; documents are named by entity and key
+hash.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ class MappingError(ActivationError):
 
 
 class DeliveryError(ActivationError):
-    """Delivery stopped; what was accepted is recorded, the rest waits in the ledger for the next run."""
+    """Delivery stopped; what was accepted is recorded, the rest waits in the ledger."""
 
 
 class CredentialsRefusedError(DeliveryError):
@@ -129,7 +130,10 @@ class TenantNotFoundError(DeliveryError):
 
 
 class EndpointRefusedError(DeliveryError):
-    """A route answered 405 or an unknown 404: a setting such as `customer_delete_style` is probably wrong."""
+    """A route answered 405 or an unknown 404.
+
+    A setting such as `customer_delete_style` is probably wrong.
+    """
 
 
 class ServiceUnavailableError(DeliveryError):

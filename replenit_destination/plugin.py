@@ -1,1 +1,1 @@
-"""Entry point of group `dlt`: makes this package a dlt plugin, so `destination="replenit"` resolves."""
+"""Entry point of group `dlt`: makes this a dlt plugin, so `destination="replenit"` resolves."""

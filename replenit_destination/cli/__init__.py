@@ -1,0 +1,1 @@
+"""The command line: translate arguments, call the package, print, exit with a code."""

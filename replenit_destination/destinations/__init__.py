@@ -1,0 +1,1 @@
+"""The dlt face: what `destination="replenit"` and `replenit(...)` resolve to."""

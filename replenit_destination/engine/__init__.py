@@ -1,0 +1,1 @@
+"""The vendor-neutral engine: assemble, diff, validate, batch, send, record, report."""

@@ -1,7 +1,7 @@
 """The values that travel between the engine's steps.
 
-A changed source row becomes a `Document` (or, when it is gone, a `Removal`), documents are packed into a
-`Batch`, a batch becomes one request, and its answer becomes one `Outcome` per item.
+A changed source row becomes a `Document` (or, when it is gone, a `Removal`), documents are packed
+into a `Batch`, a batch becomes one request, and its answer becomes one `Outcome` per item.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ class Verdict(StrEnum):
 class Document:
     """One whole document to upsert.
 
-    `body` is canonical UTF-8 JSON, `content_hash` its 128-bit hash; `source_hash` is the 128-bit hash of the
-    assembled row it came from. `children` are the keys of the child documents inside it, each a JSON array of
-    identifier strings. `grants` names the consents it gives. `links` are the (entity, key) it points to.
+    `body` is canonical UTF-8 JSON, `content_hash` its 128-bit hash; `source_hash` is the 128-bit
+    hash of the assembled row it came from. `children` are the keys of the child documents inside
+    it, each a JSON array of identifier strings. `grants` names the consents it gives. `links` are
+    the (entity, key) it points to.
     """
 
     entity: str
@@ -63,9 +64,8 @@ class Removal:
     key: str
     child: str = ""  # a child key as in `Document.children`; empty: the whole document
     urgent: bool = False
-    identifiers: tuple[
-        tuple[str, str], ...
-    ] = ()  # vendor field → value, for deletes by another identifier
+    identifiers: tuple[tuple[str, str], ...] = ()
+    """Vendor field → value, for deletes by another identifier."""
 
     @property
     def body(self) -> bytes:
@@ -85,7 +85,8 @@ Item = Document | Removal
 class Batch:
     """Items that make one request: documents of one entity, or a single removal.
 
-    `number` is unique within the run. `attempt` counts sendings, `parent` names the batch this was split from.
+    `number` is unique within the run. `attempt` counts sendings, `parent` names the batch this was
+    split from.
     """
 
     number: int
@@ -106,7 +107,7 @@ class Batch:
 
     @property
     def size_bytes(self) -> int:
-        """The size of the JSON array body: the documents, the commas between them and the brackets."""
+        """The size of the JSON array body: documents, the commas between them, brackets."""
         return sum(len(item.body) for item in self.items) + len(self.items) + 1
 
 

@@ -1,7 +1,8 @@
 """A vendor as the engine sees it.
 
-The engine knows entities, fields and kinds, asks the target for verdicts and requests, and hands it answers to
-read. It performs no I/O through the target: requests and answers are plain values, the transport is an argument.
+The engine knows entities, fields and kinds, asks the target for verdicts and requests, and hands it
+answers to read. It performs no I/O through the target: requests and answers are plain values, the
+transport is an argument.
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ __all__ = [
 class Kind(StrEnum):
     """What a vendor field holds; decides how the assembly's SQL renders it into the row's JSON.
 
-    text → string, trimmed · integer and decimal → string of digits (exact, never a float) · boolean → true or
-    false · timestamp → `YYYY-MM-DDTHH:MM:SS.mmmZ` in UTC · texts → list of strings. NULL stays null. A source
-    value that has no such rendering arrives as its text, for the target to reject with a reason.
+    text → string, trimmed · integer and decimal → string of digits (exact, never a float) · boolean
+    → true or false · timestamp → `YYYY-MM-DDTHH:MM:SS.mmmZ` in UTC · texts → list of strings. NULL
+    stays null. A source value that has no such rendering arrives as its text, for the target to
+    reject with a reason.
     """
 
     TEXT = "text"
@@ -70,7 +72,7 @@ class FieldSpec:
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """The list of child documents inside an entity: its mapping block, vendor property, fields and key."""
+    """The child documents inside an entity: mapping block, vendor property, fields and key."""
 
     block: str  # the mapping's name for it: "items", "variants"
     property: str  # the vendor's name for it: "OrderItems", "ProductVariants"
@@ -82,8 +84,9 @@ class ChildSpec:
 class EntitySpec:
     """One kind of document the vendor takes.
 
-    `stage` orders delivery: entities of one stage travel side by side, a higher stage waits for the lower ones.
-    `link` names, per field of this entity, the entity it points to; `child_link` the same for child fields.
+    `stage` orders delivery: entities of one stage travel side by side, a higher stage waits for the
+    lower ones. `link` names, per field of this entity, the entity it points to; `child_link` the
+    same for child fields.
     """
 
     name: str
@@ -91,17 +94,16 @@ class EntitySpec:
     fields: tuple[FieldSpec, ...]
     child: ChildSpec | None = None
     stage: int = 0
-    identity: tuple[
-        str, ...
-    ] = ()  # other identifying fields; two different values under one key collide
+    identity: tuple[str, ...] = ()
+    """Other identifying fields; two different values under one key collide."""
     consents: tuple[str, ...] = ()  # boolean fields whose true → false is a withdrawal
     newest_first: str | None = None  # timestamp field that orders a backfill
     link: Mapping[str, str] = field(default_factory=dict)
     child_link: Mapping[str, str] = field(default_factory=dict)
     retire: str | None = None
-    """Boolean child field to set false where a child or a whole document is gone; None: delete it."""
+    """Boolean child field to set false where a child or a whole document is gone; None: delete."""
     vanished_is_gone: bool = False
-    """Whether a row that merely vanished counts as removed, or only one with evidence of destruction."""
+    """Whether a row that merely vanished counts as removed, without evidence of destruction."""
     gate: str | None = None
     """Consent field that must be true before a document, or one that links to it, may travel."""
     derived: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -114,9 +116,9 @@ class EntitySpec:
 class Judgement:
     """The target's local verdict on one assembled row.
 
-    `payload` is the document to send, without nulls, numbers as `int` or `Decimal`; empty when rejected.
-    `refusals` are (field, reason) and reject it; `omitted` are (field, reason) of optional fields left out;
-    `dropped` are (field, reason) of child rows left out.
+    `payload` is the document to send, without nulls, numbers as `int` or `Decimal`; empty when
+    rejected. `refusals` are (field, reason) and reject it; `omitted` are (field, reason) of
+    optional fields left out; `dropped` are (field, reason) of child rows left out.
     """
 
     payload: Mapping[str, Any]
@@ -163,7 +165,10 @@ class Answer:
 
 
 class TransportError(Exception):
-    """No answer arrived. `reason` is one of refused, reset, timeout, tls, protocol; the text is safe to log."""
+    """No answer arrived.
+
+    `reason` is one of refused, reset, timeout, tls, protocol; the text is safe to log.
+    """
 
     def __init__(self, reason: str, message: str) -> None:
         self.reason = reason
@@ -171,7 +176,7 @@ class TransportError(Exception):
 
 
 Transport = Callable[[Request], Answer]
-"""Sends one request and returns the answer, or raises `TransportError`. Called from worker threads."""
+"""Sends one request, returns the answer or raises `TransportError`. Called from worker threads."""
 
 
 class Ruling(StrEnum):
@@ -188,7 +193,10 @@ class Ruling(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """One complaint inside a refusal. `index` is the document's place in the batch, None when not named."""
+    """One complaint inside a refusal.
+
+    `index` is the document's place in the batch, None when not named.
+    """
 
     index: int | None
     field: str
@@ -236,7 +244,8 @@ class Target(Protocol):
     def judge(self, entity: str, row: Mapping[str, Any]) -> Judgement:
         """Check one assembled row (see `Kind` for its value types) against the vendor's rules.
 
-        The row holds one entry per mapped field and, under the child's property, a list of such rows.
+        The row holds one entry per mapped field and, under the child's property, a list of such
+        rows.
         """
 
     def limits(self, entity: str) -> BatchLimits:

@@ -1,0 +1,1 @@
+"""Doubles of the vendors' APIs that anyone can run without an account."""

@@ -1,0 +1,1 @@
+"""The vendors documents are delivered to, one folder each."""

@@ -1,0 +1,1 @@
+"""Replenit: everything that this vendor decides."""
