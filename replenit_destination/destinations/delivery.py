@@ -1,0 +1,124 @@
+"""The one place where dlt's objects are turned into what the engine takes.
+
+Below this line nothing knows dlt, above it nothing knows how a delivery works.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
+from dlt.common.runtime import signals
+from dlt.common.schema.utils import get_first_column_name_with_prop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dlt import Pipeline
+    from dlt.common.schema import Schema
+
+    from replenit_destination.destinations.client import ReplenitClient
+    from replenit_destination.destinations.configuration import ReplenitClientConfiguration
+    from replenit_destination.engine.progress import Progress
+    from replenit_destination.engine.run import PushOptions, Report, Staged
+
+__all__ = ["active_pipeline", "deliver"]
+
+_log = logging.getLogger(__name__)
+
+
+def active_pipeline() -> Pipeline | None:
+    """Return dlt's active pipeline, which inside a load is the running one."""
+    context = Container()[PipelineContext]
+    # Without this question dlt would make up a pipeline named after the script.
+    return context.pipeline() if context.is_active() else None  # type: ignore[return-value]
+
+
+def deliver(
+    client: ReplenitClient,
+    pipeline: Pipeline | None,
+    *,
+    tables_written: frozenset[str] | None,
+    **options: Any,
+) -> Report:
+    """Deliver what is staged behind an opened client.
+
+    Args:
+        client: Opened, so that its connection can be borrowed.
+        pipeline: Gives its schemas and its progress collector, which must be started.
+        tables_written: The tables this load wrote; None when that is not known.
+        **options: Fields of `PushOptions` that differ from the configuration.
+    """
+    from replenit_destination.engine import run
+    from replenit_destination.engine.clock import SystemClock
+    from replenit_destination.targets.replenit import api
+    from replenit_destination.targets.replenit.target import ReplenitTarget
+
+    config = client.config
+    settings = config.target_settings()
+    report = (config.engine or run.push)(
+        _staged(client, pipeline, tables_written),
+        ReplenitTarget(settings),
+        config.delivery_mapping(),
+        transport=config.transport or api.transport(settings),
+        ledger=config.ledger_path,
+        options=_options(config, options),
+        clock=SystemClock(),
+        random=random.SystemRandom(),
+        # dlt holds back the first Ctrl-C or TERM and raises nothing in here, so the engine asks.
+        stop=signals.was_signal_received,
+        progress=_progress(pipeline),
+    )
+    _log.log(logging.WARNING if report.exit_code else logging.INFO, "%s", report.summary)
+    return report
+
+
+def _staged(
+    client: ReplenitClient, pipeline: Pipeline | None, tables_written: frozenset[str] | None
+) -> Staged:
+    from replenit_destination.engine.run import Staged
+
+    schemas = {client.schema.name: client.schema}
+    if pipeline is not None:
+        schemas = {name: pipeline.schemas[name] for name in pipeline.schema_names} | schemas
+    # Only set when dlt gives each schema a dataset of its own; the default schema's is the
+    # pipeline's.
+    default = schemas.get(client.config.default_schema_name or "", client.schema)
+    return Staged(
+        database=client.config.database or Path(":external:"),
+        dataset=client.config.normalize_dataset_name(default),
+        staging_dataset=client.config.normalize_staging_dataset_name(default),
+        hard_deletes=_hard_deletes(schemas.values()),
+        tables_written=tables_written,
+        connection=client.sql_client.native_connection,
+    )
+
+
+def _hard_deletes(schemas: Iterable[Schema]) -> dict[str, str]:
+    found = {}
+    for schema in schemas:
+        for name, table in schema.tables.items():
+            if column := get_first_column_name_with_prop(table, "hard_delete"):
+                found[name] = column
+    return found
+
+
+def _options(config: ReplenitClientConfiguration, overrides: dict[str, Any]) -> PushOptions:
+    from replenit_destination.engine.run import PushOptions
+
+    names = ("workers", "quota_share", "max_requests", "max_seconds")
+    given = {name: config[name] for name in names} | {
+        name: value for name, value in overrides.items() if value is not None
+    }
+    return PushOptions(**{name: value for name, value in given.items() if value is not None})
+
+
+def _progress(pipeline: Pipeline | None) -> Progress:
+    from replenit_destination.engine.progress import NullProgress
+
+    # dlt annotates its optional arguments without None.
+    return cast("Progress", pipeline.collector) if pipeline is not None else NullProgress()

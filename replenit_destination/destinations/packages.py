@@ -1,0 +1,98 @@
+"""What dlt's load packages say to the delivery: which is the last, and what it wrote.
+
+dlt calls `complete_load` once per package, and a pipeline with two schemas makes two packages per
+run. Delivery waits for the last one, so these functions read the packages' folder through dlt's own
+storage class.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dlt.common.configuration.container import Container
+from dlt.common.schema.utils import get_nested_tables, get_root_table
+from dlt.common.storages.load_package import LoadPackageStateInjectableContext
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dlt.common.schema import Schema
+    from dlt.common.storages.load_package import PackageStorage
+
+__all__ = ["REPORT_KEY", "LoadPackage"]
+
+REPORT_KEY = "replenit_report"
+"""Where the report of a load's delivery stands in the package's `destination_state`."""
+
+_TABLES_KEY = "replenit_tables_written"
+
+
+class LoadPackage:
+    """The package that is being completed, seen from inside `complete_load`.
+
+    Args:
+        storage: dlt's folder of packages that are normalized and not yet completed.
+        load_id: The package that is being completed.
+    """
+
+    def __init__(self, storage: PackageStorage, load_id: str) -> None:
+        self._storage = storage
+        self._load_id = load_id
+
+    @classmethod
+    def current(cls) -> LoadPackage | None:
+        """Return the package dlt is completing, or None outside of a load."""
+        container = Container()
+        if LoadPackageStateInjectableContext not in container:
+            return None
+        context = container[LoadPackageStateInjectableContext]
+        return cls(context.storage, context.load_id)
+
+    def later(self) -> str | None:
+        """Return the package that will deliver this one's rows too, or None when this one must.
+
+        dlt keeps a package in this folder until it is completed and works in the order of load ids,
+        so the last one of the listing is the last to be completed, in this process or after a crash
+        in the next. The exception is a later package of the same schema: loading it empties the
+        staging tables that hold the evidence of this package's hard deletes.
+        """
+        others = [load_id for load_id in self._storage.list_packages() if load_id > self._load_id]
+        own_schema = self._storage.schema_name(self._load_id)
+        if not others or any(self._storage.schema_name(other) == own_schema for other in others):
+            return None
+        return others[-1]
+
+    def tables_written(self, schema: Schema) -> frozenset[str]:
+        """Return every table this package may have changed, with those of earlier packages.
+
+        Nested tables count with their root: a merge or replace rewrites them even when no row
+        arrived for them.
+        """
+        state = self._storage.get_load_package_state(self._load_id)
+        jobs = self._storage.list_all_jobs_with_states(self._load_id)
+        written = _with_nested(schema, {job.table_name for _, job in jobs})
+        written.update(state.get("applied_dropped_tables", ()))
+        written.update(state.get("applied_truncated_tables", ()))
+        written.update(state.get("destination_state", {}).get(_TABLES_KEY, ()))
+        return frozenset(written)
+
+    def hand_over(self, later: str, tables: Iterable[str]) -> None:
+        """Leave the names of the tables written so far with the package that will deliver them."""
+        state = self._storage.get_load_package_state(later)
+        kept = state.setdefault("destination_state", {})
+        kept[_TABLES_KEY] = sorted({*kept.get(_TABLES_KEY, ()), *tables})
+        self._storage.save_load_package_state(later, state)
+
+    def keep_report(self, report: dict[str, Any]) -> None:
+        """Store the report of the delivery with the package."""
+        context = Container()[LoadPackageStateInjectableContext]
+        context.state.setdefault("destination_state", {})[REPORT_KEY] = report
+        context.commit()
+
+
+def _with_nested(schema: Schema, tables: set[str]) -> set[str]:
+    found = set(tables)
+    for name in tables & schema.tables.keys():
+        root = get_root_table(schema.tables, name)["name"] or name
+        found.update(str(table["name"]) for table in get_nested_tables(schema.tables, root))
+    return found

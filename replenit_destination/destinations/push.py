@@ -1,0 +1,119 @@
+"""`push`: deliver what is staged, with or without new rows.
+
+dlt makes no load package when a source yields nothing, and then never calls `complete_load`:
+backlog, retries and withheld removals would wait for the next new row. So delivery is a function of
+its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import dlt
+from dlt.common.runtime import signals
+
+from replenit_destination.destinations.client import ReplenitClient
+from replenit_destination.destinations.delivery import active_pipeline, deliver
+from replenit_destination.exceptions import RejectedDocumentsError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from replenit_destination.engine.run import Report
+
+__all__ = ["push"]
+
+_log = logging.getLogger(__name__)
+
+
+def push(
+    pipeline: dlt.Pipeline | str | None = None,
+    *,
+    entities: Sequence[str] | None = None,
+    full: bool | None = None,
+    allow_removals: Sequence[str] | None = None,
+    accept_resend: bool | None = None,
+    retry: bool | None = None,
+    max_requests: int | None = None,
+    max_seconds: float | None = None,
+    pipelines_dir: str | Path | None = None,
+) -> Report:
+    """Deliver what changed in a pipeline's staged tables since Replenit last accepted it.
+
+    Nothing is extracted or loaded. Settings come from where a load takes them; an argument that is
+    None leaves the configured value. The first Ctrl-C or TERM finishes what is in flight, records
+    it and returns; a second one leaves at once. Outside of the main thread, and where dlt's
+    `intercept_signals` is off, signals act as usual.
+
+    Args:
+        pipeline: A pipeline, the name of one that has run here, or None for dlt's active one.
+        entities: Deliver only these; default all that are mapped.
+        full: Compare everything instead of what the last loads touched.
+        allow_removals: Entities whose withheld removals may travel this once.
+        accept_resend: Send again what changed by a new mapping or setting only.
+        retry: Send quarantined documents again, as they are today.
+        max_requests: Requests to spend; the rest waits for the next push.
+        max_seconds: Seconds to spend; the rest waits for the next push.
+        pipelines_dir: Where the named pipeline's working folder is; default dlt's own.
+
+    Returns:
+        The report; `report.exit_code` is 0 when everything was delivered.
+
+    Raises:
+        SettingsError: The pipeline does not deliver to Replenit, or a setting is missing.
+        MappingError: The mapping does not fit the staged tables.
+        DeliveryError: Nothing more can be delivered for now; all is kept.
+        RejectedDocumentsError: Documents were refused and `on_rejected` is `raise`.
+    """
+    staged = _pipeline(pipeline, pipelines_dir)
+    client = staged.destination_client()
+    if not isinstance(client, ReplenitClient):
+        message = (
+            f"pipeline `{staged.pipeline_name}` loads to `{staged.destination.destination_name}`; "
+            'push needs one with destination="replenit"'
+        )
+        raise SettingsError(message)
+    if staged.has_pending_data:
+        _log.warning(
+            "Pipeline `%s` has load packages that are not staged yet; run it to include them",
+            staged.pipeline_name,
+        )
+    intercepted = staged.runtime_config.intercept_signals
+    with (
+        signals.intercepted_signals() if intercepted else nullcontext(),
+        staged.collector(f"Deliver {staged.pipeline_name}"),
+        client,
+    ):
+        report = deliver(
+            client,
+            staged,
+            tables_written=None,
+            entities=entities,
+            full=full,
+            allow_removals=allow_removals,
+            accept_resend=accept_resend,
+            retry=retry,
+            max_requests=max_requests,
+            max_seconds=max_seconds,
+        )
+    if client.config.on_rejected == "raise" and report.exit_code == 1:
+        message = f"documents were refused, all others were delivered:\n{report.summary}"
+        raise RejectedDocumentsError(message)
+    return report
+
+
+def _pipeline(pipeline: dlt.Pipeline | str | None, folder: str | Path | None) -> dlt.Pipeline:
+    if isinstance(pipeline, str):
+        where: dict[str, Any] = {"pipelines_dir": str(folder)} if folder else {}
+        return dlt.attach(pipeline, **where)
+    found = pipeline or active_pipeline()
+    if found is None:
+        message = "no pipeline is active; give push() a pipeline or the name of one that has run"
+        raise SettingsError(message)
+    if not found.destination:
+        message = f'pipeline `{found.pipeline_name}` has no destination; set destination="replenit"'
+        raise SettingsError(message)
+    return found
