@@ -33,6 +33,7 @@ __all__ = [
     "Target",
     "Transport",
     "TransportError",
+    "UnaddressableError",
 ]
 
 
@@ -175,6 +176,20 @@ class TransportError(Exception):
         super().__init__(message)
 
 
+class UnaddressableError(Exception):
+    """A removal cannot be made into a request; it ends as quarantined, with field and reason.
+
+    Args:
+        field: The vendor field that is missing.
+        reason: A sentence without the value of any field.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field = field
+        self.reason = reason
+        super().__init__(f"{field}: {reason}")
+
+
 Transport = Callable[[Request], Answer]
 """Sends one request, returns the answer or raises `TransportError`. Called from worker threads."""
 
@@ -252,7 +267,11 @@ class Target(Protocol):
         """Return how much one request of this entity may hold."""
 
     def request(self, batch: Batch) -> Request:
-        """Build the request for a batch."""
+        """Build the request for a batch.
+
+        Raises:
+            UnaddressableError: A removal lacks the identifier the vendor deletes by.
+        """
 
     def read(self, batch: Batch, answer: Answer) -> Reading:
         """Read the answer to a batch; never raises."""
