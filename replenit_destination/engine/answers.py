@@ -1,0 +1,251 @@
+"""What follows from the answer to a batch: outcomes for its items, or more work.
+
+Every path ends each item in an outcome or puts it back in line; nothing is dropped here. The
+service's state (`Health`), learned sizes, the solo lane and the search for refused documents all
+learn from the same answers.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from replenit_destination.engine.batching import halves
+from replenit_destination.engine.documents import Outcome, Verdict
+from replenit_destination.engine.target import Reading, Ruling
+from replenit_destination.engine.worklist import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from random import Random
+
+    from replenit_destination.engine.batching import LearnedLimits, Numbering, Packer
+    from replenit_destination.engine.clock import Clock
+    from replenit_destination.engine.delivery_options import DeliveryOptions
+    from replenit_destination.engine.diagnosis import Diagnosis
+    from replenit_destination.engine.documents import Item
+    from replenit_destination.engine.quota import Quota
+    from replenit_destination.engine.retries import Health
+    from replenit_destination.engine.solo import SoloLane
+    from replenit_destination.engine.tally import Tally
+    from replenit_destination.engine.target import Pointer, TransportError
+    from replenit_destination.engine.worklist import Worklist
+
+__all__ = ["Answers"]
+
+logger = logging.getLogger(__name__)
+
+# A body that times out again is split, unless it is so small that its size cannot be the reason.
+LARGE_BODY_BYTES = 32 * 1024
+REASONS_SHOWN = 3
+
+
+@dataclass(slots=True)
+class Answers:
+    """The rules from rulings to consequences, over the delivery's parts."""
+
+    worklist: Worklist
+    packer: Packer
+    numbering: Numbering
+    limits: LearnedLimits
+    diagnosis: Diagnosis
+    solo: SoloLane
+    health: Health
+    quota: Quota
+    tally: Tally
+    clock: Clock
+    random: Random
+    options: DeliveryOptions
+    quiet_until: float = 0.0  # monotonic: nothing leaves before
+    fatal: Exception | None = None  # raised when everything in flight has come back
+
+    def read(self, work: Work, reading: Reading) -> list[Outcome]:
+        """Return the outcomes an answer decides; what it leaves open is back in line."""
+        self.tally.rulings[reading.ruling] += 1
+        match reading.ruling:
+            case Ruling.ACCEPTED | Ruling.GONE:
+                return self._accepted(work, reading)
+            case Ruling.REFUSED:
+                return self._refused(work, reading)
+            case Ruling.TOO_LARGE:
+                return self._too_large(work, reading)
+            case Ruling.THROTTLED:
+                return self._throttled(work, reading)
+            case Ruling.RETRY:
+                return self._failed(work, reading.words, reading.retry_after_seconds)
+            case Ruling.STOP:
+                return self._stopped(work, reading)
+
+    def unanswered(self, work: Work, error: TransportError) -> list[Outcome]:
+        """Send a request without an answer again: whether it took effect is unknown."""
+        self.tally.rulings["no_answer"] += 1
+        if error.reason == "timeout":
+            work.timeouts += 1
+            large = work.batch.size_bytes > LARGE_BODY_BYTES and len(work.batch.items) > 1
+            if large and work.timeouts > 1:
+                self.health.failed(self.clock.monotonic())
+                self.limits.too_large(work.batch)
+                self._halve(work, str(error))
+                return []
+        return self._failed(work, str(error), None)
+
+    def _accepted(self, work: Work, reading: Reading) -> list[Outcome]:
+        batch = work.batch
+        self.health.succeeded()
+        self.limits.accepted(batch)
+        self.diagnosis.learn(good=len(batch.items))
+        if work.probe:
+            self.diagnosis.cleared(work.probe)
+        sent = len(batch.items)
+        if reading.confirmed is not None and reading.confirmed < sent and not batch.is_removal:
+            for item in batch.items:
+                self.solo.refused(item)
+            reason = f"{reading.confirmed} of {sent} confirmed"
+            return self._outcomes(work, batch.items, Verdict.UNCONFIRMED, reading, reason)
+        for item in batch.items:
+            for promoted in self.solo.accepted(item):
+                for full in self.packer.add(promoted):
+                    self.worklist.add(Work(full))
+        return self._outcomes(work, batch.items, Verdict.ACCEPTED, reading)
+
+    def _refused(self, work: Work, reading: Reading) -> list[Outcome]:
+        batch = work.batch
+        self.health.succeeded()
+        if work.probe:
+            self.diagnosis.undecided(work.probe)
+        named = self._named(batch.items, reading.pointers)
+        if not named:
+            self.diagnosis.suspect(batch.items, batch, reading.words)
+            return []
+        self.diagnosis.learn(bad=len(named))
+        outcomes = []
+        for index, pointers in sorted(named.items()):
+            self.solo.refused(batch.items[index])
+            outcomes += self._quarantined(work, batch.items[index], reading, pointers)
+        rest = tuple(item for index, item in enumerate(batch.items) if index not in named)
+        if rest and not work.rest and not work.probe:
+            # Mostly the service names all faults at once, so this first re-sending is not a search.
+            again = self.numbering.batch(rest, parent=batch)
+            self.worklist.add(Work(again, intended=True, rest=True))
+        else:
+            self.diagnosis.suspect(rest, batch, reading.words, guilty=False)
+        return outcomes
+
+    @staticmethod
+    def _named(
+        items: tuple[Item, ...], pointers: tuple[Pointer, ...]
+    ) -> dict[int, tuple[Pointer, ...]]:
+        """Return the pointers per named item; a lone item is named by being refused."""
+        if len(items) == 1:
+            return {0: pointers}
+        named: dict[int, tuple[Pointer, ...]] = {}
+        for pointer in pointers:
+            if pointer.index is not None and 0 <= pointer.index < len(items):
+                named[pointer.index] = (*named.get(pointer.index, ()), pointer)
+        return named
+
+    def _quarantined(
+        self, work: Work, item: Item, reading: Reading, pointers: tuple[Pointer, ...]
+    ) -> list[Outcome]:
+        reasons = [p.message for p in pointers[:REASONS_SHOWN] if p.message] or [reading.words]
+        field = next((p.field for p in pointers if p.field), "")
+        reason = "; ".join(reasons)
+        return self._outcomes(work, [item], Verdict.QUARANTINED, reading, reason, field)
+
+    def _too_large(self, work: Work, reading: Reading) -> list[Outcome]:
+        self.health.succeeded()
+        if len(work.batch.items) == 1:
+            self.diagnosis.learn(bad=1)
+            self.solo.refused(work.batch.items[0])
+            if work.probe:
+                self.diagnosis.undecided(work.probe)
+            reason = f"the service does not take {work.batch.size_bytes} bytes in one request"
+            return self._outcomes(work, work.batch.items, Verdict.QUARANTINED, reading, reason)
+        self.limits.too_large(work.batch)
+        self._halve(work, reading.words)
+        return []
+
+    def _halve(self, work: Work, words: str) -> None:
+        if work.probe:
+            self.diagnosis.undecided(work.probe)
+        for half in halves(work.batch.items):
+            if work.probe:
+                self.diagnosis.suspect(half, work.batch, words, guilty=False)
+            else:
+                self.split_off(work, half)
+
+    def split_off(self, work: Work, items: tuple[Item, ...]) -> None:
+        """Put a part of a batch in line as a batch of its own."""
+        part = self.numbering.batch(items, parent=work.batch)
+        self.worklist.add(Work(part, intended=work.intended, rest=work.rest))
+
+    def _throttled(self, work: Work, reading: Reading) -> list[Outcome]:
+        now = self.clock.monotonic()
+        self.tally.throttled += 1
+        self.health.throttled(now)
+        asked = reading.retry_after_seconds
+        if asked is None:
+            asked = self.options.throttle_fallback_seconds
+        backoff = self.options.backoff.seconds(self.health.throttles_in_a_row, self.random)
+        seconds = max(asked, backoff)
+        self.quota.throttled(seconds)
+        self.quiet_until = max(self.quiet_until, now + seconds)
+        self.worklist.postpone(work, now + seconds)
+        logger.warning("The service asks to wait for %.0f seconds.", seconds)
+        return []
+
+    def _failed(self, work: Work, words: str, asked: float | None) -> list[Outcome]:
+        now = self.clock.monotonic()
+        self.health.failed(now)
+        if work.failures == 0:
+            work.successes_before = self.health.successes
+        work.failures += 1
+        others_succeed = self.health.successes > work.successes_before
+        if work.failures >= self.options.max_attempts and others_succeed:
+            if work.probe:
+                self.diagnosis.undecided(work.probe)
+            reason = f"no usable answer to {work.failures} requests: {words}"
+            return self._outcomes(work, work.batch.items, Verdict.BACKLOG, None, reason)
+        seconds = max(asked or 0.0, self.options.backoff.seconds(work.failures, self.random))
+        if self.health.troubled:
+            streak = self.health.failures_in_a_row
+            pause = max(asked or 0.0, self.options.backoff.seconds(streak, self.random))
+            self.quiet_until = max(self.quiet_until, now + pause)
+        self.worklist.postpone(work, now + seconds)
+        logger.warning(
+            "Batch %d got no usable answer (%s), trying again in %.1f seconds.",
+            work.batch.number,
+            words,
+            seconds,
+        )
+        return []
+
+    def _stopped(self, work: Work, reading: Reading) -> list[Outcome]:
+        if self.fatal is None:
+            self.fatal = reading.error or RuntimeError(reading.words or "the target said stop")
+        if work.probe:
+            self.diagnosis.undecided(work.probe)
+        return self._outcomes(work, work.batch.items, Verdict.BACKLOG, reading, reading.words)
+
+    @staticmethod
+    def _outcomes(
+        work: Work,
+        items: Iterable[Item],
+        verdict: Verdict,
+        reading: Reading | None,
+        reason: str = "",
+        field: str = "",
+    ) -> list[Outcome]:
+        return [
+            Outcome(
+                item,
+                verdict,
+                batch=work.batch.number,
+                request_id=reading.request_id if reading else "",
+                field=field,
+                reason=reason,
+                words=reading.words if reading else "",
+            )
+            for item in items
+        ]

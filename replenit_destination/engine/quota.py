@@ -1,0 +1,292 @@
+"""The request windows of one account: who may send when, over runs, processes and tenants.
+
+A request is *granted*, then sent, then *settled* by its answer. Between grant and settlement it may
+reach the server at any moment, so it counts as if it arrived last: a window can never hold more
+than its limit, whether the server counts sliding or fixed windows, and however latencies differ.
+The price is that a slot is free again one window after the answer instead of after the arrival.
+
+What the server says (rate headers, 429) only ever tightens this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from replenit_destination.engine.quota_log import LogBusyError, MemoryGrantLog, SqliteGrantLog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from replenit_destination.engine.clock import Clock
+    from replenit_destination.engine.quota_log import GrantLog
+
+__all__ = [
+    "Grant",
+    "Quota",
+    "QuotaShares",
+    "SharedQuota",
+    "UnlimitedQuota",
+    "Wait",
+    "Window",
+    "WindowQuota",
+    "account_path",
+]
+
+# Two clocks may run 100 parts per million apart, and servers round their timestamps.
+DRIFT = 1e-4
+MARGIN_SECONDS = 0.005
+LONGEST_PAUSE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `limit` requests within any `seconds`."""
+
+    limit: int
+    seconds: float
+
+    @property
+    def held_seconds(self) -> float:
+        """How long a settled request is counted: the window and a margin for differing clocks."""
+        return self.seconds * (1 + DRIFT) + MARGIN_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaShares:
+    """How much of the account's limit this product takes (real-shops.md rules 1 and 24).
+
+    Ordinary work gets `share` of each window, because other integrations use the same key.
+    Withdrawals and erasures may use `reserve` of it on top, as far as the limit itself allows: at
+    `share` 1 nothing is left to reserve.
+    """
+
+    share: float = 0.8
+    reserve: float = 0.05
+
+    def allowed(self, limit: int, *, urgent: bool) -> int:
+        """Return how many requests of a window's limit may be used; at least one."""
+        share = min(1.0, self.share + self.reserve) if urgent else self.share
+        return max(1, math.floor(limit * share + 1e-9))
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Permission for one request. Settle it when its answer is here or will not come."""
+
+    number: int
+    moment: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """No permission yet: ask again in `seconds`, or sooner when a request has been settled."""
+
+    seconds: float
+
+
+class Quota(Protocol):
+    """What delivery asks of a quota. All calls come from one thread."""
+
+    def acquire(self, *, urgent: bool = False) -> Grant | Wait:
+        """Grant one request, or say how long to wait. Never blocks for longer than a moment."""
+
+    def settle(self, grant: Grant) -> None:
+        """Note that the request is over."""
+
+    def observed(self, grant: Grant, remaining: int, reset_seconds: float | None) -> None:
+        """Note the rate headers of the answer to a granted request, before it is settled."""
+
+    def throttled(self, seconds: float) -> None:
+        """Note that the server wants nobody of this account to send for that long."""
+
+
+class UnlimitedQuota:
+    """Grants everything; for servers without limits."""
+
+    def acquire(self, *, urgent: bool = False) -> Grant | Wait:
+        """Grant one request."""
+        return Grant(0, 0.0)
+
+    def settle(self, grant: Grant) -> None:
+        """Do nothing."""
+
+    def observed(self, grant: Grant, remaining: int, reset_seconds: float | None) -> None:
+        """Do nothing."""
+
+    def throttled(self, seconds: float) -> None:
+        """Do nothing: without windows the only wait is delivery's own backoff."""
+
+
+class WindowQuota:
+    """Sliding windows over a log of grants.
+
+    Args:
+        windows: The account's limits; the shortest is the one that rate headers describe.
+        clock: Wall time is read once; later steps of the wall clock change nothing.
+        shares: How much of each limit to use.
+        log: Where grants are kept; by default in memory, see `SharedQuota` for all processes of a
+            machine.
+        lease_seconds: How long an unsettled request is taken to be under way; longer than the
+            transport's time-out. A killed process holds its slots for so long and one window.
+    """
+
+    def __init__(
+        self,
+        windows: Sequence[Window],
+        *,
+        clock: Clock,
+        shares: QuotaShares | None = None,
+        log: GrantLog | None = None,
+        lease_seconds: float = 90.0,
+    ) -> None:
+        self._windows = sorted(windows, key=lambda window: window.seconds)
+        self._clock = clock
+        self._shares = shares or QuotaShares()
+        self._log = log if log is not None else MemoryGrantLog()
+        self._lease_seconds = lease_seconds
+        self._offset = clock.now() - clock.monotonic()
+        with self._log.exclusively():
+            self._offset = self._log.steady_offset(self._offset, _boot_id())
+            now = self._now()
+            self._log.clamp(grants=now + lease_seconds, pause=now + LONGEST_PAUSE_SECONDS)
+
+    def acquire(self, *, urgent: bool = False) -> Grant | Wait:
+        """Grant one request, or say how long to wait."""
+        try:
+            with self._log.exclusively():
+                return self._decide(urgent=urgent)
+        except LogBusyError:
+            return Wait(0.1)
+
+    def settle(self, grant: Grant) -> None:
+        """Note that the request is over: from now on its slot ages."""
+        self._write(grant.number, self._now())
+
+    def observed(self, grant: Grant, remaining: int, reset_seconds: float | None) -> None:
+        """Compare the server's count with ours and count what others have used.
+
+        Everything of ours that the server can have counted is in the log, so a smaller remainder
+        than ours says has been used by somebody else.
+        """
+        window = self._windows[0]
+        if reset_seconds is not None and not 0 < reset_seconds <= LONGEST_PAUSE_SECONDS:
+            reset_seconds = None
+        if remaining <= 0 and reset_seconds is not None and reset_seconds > window.seconds:
+            self.throttled(reset_seconds)  # a longer window than we know of, and it is used up
+            return
+        sent = grant.moment - self._lease_seconds
+        try:
+            with self._log.exclusively():
+                ours = self._log.count_since(sent - window.held_seconds)
+                foreign = min(window.limit, window.limit - ours - max(0, remaining))
+                held = min(window.seconds, reset_seconds or window.seconds)
+                for _ in range(foreign):
+                    self._log.put(-_number(), self._now() - window.seconds + held)
+        except LogBusyError:
+            return
+
+    def throttled(self, seconds: float) -> None:
+        """Let nobody send for so long, at most an hour."""
+        until = self._now() + min(max(0.0, seconds), LONGEST_PAUSE_SECONDS)
+        try:
+            with self._log.exclusively():
+                self._log.pause(until)
+        except LogBusyError:
+            return
+
+    def entries(self) -> list[tuple[int, float]]:
+        """Return what is counted, to be given to `seed` by a run on another machine."""
+        return self._log.entries()
+
+    def seed(self, entries: Iterable[tuple[int, float]]) -> None:
+        """Count grants of an earlier run; those already known are not counted twice."""
+        with self._log.exclusively():
+            known = dict(self._log.entries())
+            latest = self._now()
+            for number, moment in entries:
+                if number not in known:
+                    self._log.put(number, min(moment, latest))
+
+    def used(self, window: Window) -> int:
+        """Return how many requests count in a window now."""
+        return self._log.count_since(self._now() - window.held_seconds)
+
+    def close(self) -> None:
+        """Let go of the log's file."""
+        self._log.close()
+
+    def _decide(self, *, urgent: bool) -> Grant | Wait:
+        now = self._now()
+        seconds = self._log.paused_until() - now
+        for window in self._windows:
+            # Others may use what our share leaves them; all of us together stay within the limit.
+            allowed = self._shares.allowed(window.limit, urgent=urgent)
+            for moment in (
+                self._log.nth_newest(allowed, ours=True),
+                self._log.nth_newest(window.limit, ours=False),
+            ):
+                if moment is not None:
+                    seconds = max(seconds, moment + window.held_seconds - now)
+        if seconds > 0:
+            return Wait(seconds)
+        grant = Grant(_number(), now + self._lease_seconds)
+        self._log.prune(now - self._windows[-1].held_seconds)
+        self._log.put(grant.number, grant.moment)
+        return grant
+
+    def _write(self, number: int, moment: float) -> None:
+        try:
+            with self._log.exclusively():
+                self._log.put(number, moment)
+        except LogBusyError:
+            return  # the lease ends by itself
+
+    def _now(self) -> float:
+        return self._clock.monotonic() + self._offset
+
+
+class SharedQuota(WindowQuota):
+    """The windows of one account, shared by all processes of this machine through a SQLite file."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        windows: Sequence[Window],
+        *,
+        clock: Clock,
+        shares: QuotaShares | None = None,
+        lease_seconds: float = 90.0,
+    ) -> None:
+        super().__init__(
+            windows,
+            clock=clock,
+            shares=shares,
+            log=SqliteGrantLog(path),
+            lease_seconds=lease_seconds,
+        )
+
+
+def account_path(folder: str | Path, account: str) -> Path:
+    """Return the file of an account's quota; it names the account by a hash only.
+
+    The account is a name, not the key: a rotated key keeps its windows (real-shops.md rule 23).
+    """
+    digest = hashlib.sha256(account.encode()).hexdigest()[:16]
+    return Path(folder) / f"quota-{digest}.sqlite"
+
+
+def _number() -> int:
+    return secrets.randbits(62) + 1
+
+
+def _boot_id() -> str:
+    """Return what identifies the machine's current uptime, or nothing where that is unknown."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,111 @@
+"""How the engine behaves while the service fails: how long to wait, and when to give up.
+
+Two rules end a delivery early. The *circuit*: most of the last answers were failures, so the rest
+would be too. The *retry budget*: nothing at all has succeeded for too long.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from random import Random
+
+__all__ = ["Backoff", "CircuitSettings", "Health"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waits between attempts: doubling from `first_seconds` to `longest_seconds`, with jitter.
+
+    The jitter takes up to half of the wait away, so that batches which failed together do not
+    return together.
+    """
+
+    first_seconds: float = 1.0
+    longest_seconds: float = 30.0
+
+    def seconds(self, failures: int, random: Random) -> float:
+        """Return how long to wait after the given number of failures, one or more."""
+        doublings = min(max(0, failures - 1), 30)
+        longest = min(self.longest_seconds, self.first_seconds * 2.0**doublings)
+        return longest * (0.5 + 0.5 * random.random())
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitSettings:
+    """When most requests fail: `share` of the last `window` answers."""
+
+    window: int = 20
+    share: float = 0.8
+
+
+class Health:
+    """What the last answers say about the service.
+
+    An answer that refuses content is a success here: the service is up. A throttled one is neither.
+    """
+
+    def __init__(
+        self,
+        circuit: CircuitSettings,
+        *,
+        retry_budget_seconds: float,
+        throttle_budget_seconds: float,
+    ) -> None:
+        self._circuit = circuit
+        self._retry_budget_seconds = retry_budget_seconds
+        self._throttle_budget_seconds = throttle_budget_seconds
+        self._recent: deque[bool] = deque(maxlen=circuit.window)
+        self._failing_since: float | None = None
+        self._throttled_since: float | None = None
+        self.failures_in_a_row = 0
+        self.throttles_in_a_row = 0
+        self.successes = 0
+
+    @property
+    def troubled(self) -> bool:
+        """Whether to send one request at a time until one succeeds."""
+        return self.failures_in_a_row >= 3 or self.throttles_in_a_row > 0
+
+    def begin(self) -> None:
+        """Forget when trouble began: time between stages is no time of failing."""
+        self._failing_since = self._throttled_since = None
+
+    def succeeded(self) -> None:
+        """Note an answer that shows the service at work."""
+        self._recent.append(True)
+        self._failing_since = self._throttled_since = None
+        self.failures_in_a_row = self.throttles_in_a_row = 0
+        self.successes += 1
+
+    def failed(self, now: float) -> None:
+        """Note a transient failure: no answer, or a server error."""
+        self._recent.append(False)
+        self.failures_in_a_row += 1
+        if self._failing_since is None:
+            self._failing_since = now
+
+    def throttled(self, now: float) -> None:
+        """Note a throttled request: being told to wait is no fault of the service."""
+        self.throttles_in_a_row += 1
+        if self._throttled_since is None:
+            self._throttled_since = now
+
+    def verdict(self, now: float) -> str:
+        """Return why delivery should stop, or an empty string while it should go on."""
+        window = self._circuit.window
+        failed = self._recent.count(False)
+        if len(self._recent) == window and failed >= self._circuit.share * window:
+            return f"{failed} of the last {window} requests failed"
+        if self._lasted(self._failing_since, now) > self._retry_budget_seconds:
+            return f"no request succeeded for {self._retry_budget_seconds:.0f} seconds"
+        if self._lasted(self._throttled_since, now) > self._throttle_budget_seconds:
+            return f"every request was throttled for {self._throttle_budget_seconds:.0f} seconds"
+        return ""
+
+    @staticmethod
+    def _lasted(since: float | None, now: float) -> float:
+        return 0.0 if since is None else now - since

@@ -1,0 +1,82 @@
+"""What a delivery has counted so far, for the report."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Latencies", "Tally"]
+
+# Bucket borders grow by a tenth: a quantile is exact to five per cent, in constant memory.
+GROWTH = 1.1
+SMALLEST_SECONDS = 0.0001
+
+
+@dataclass(slots=True)
+class Latencies:
+    """Times of single requests, kept as a histogram."""
+
+    count: int = 0
+    total_seconds: float = 0.0
+    longest_seconds: float = 0.0
+    _buckets: Counter[int] = field(default_factory=Counter)
+
+    def add(self, seconds: float) -> None:
+        """Count one request."""
+        self.count += 1
+        self.total_seconds += seconds
+        self.longest_seconds = max(self.longest_seconds, seconds)
+        self._buckets[round(math.log(max(seconds, SMALLEST_SECONDS), GROWTH))] += 1
+
+    def quantile(self, share: float) -> float:
+        """Return the time that this share of the requests did not exceed, within five per cent."""
+        seen = 0
+        for bucket in sorted(self._buckets):
+            seen += self._buckets[bucket]
+            if seen >= share * self.count:
+                return min(self.longest_seconds, GROWTH**bucket)
+        return 0.0
+
+    def summary(self) -> dict[str, float]:
+        """Return mean, median, 95th percentile and maximum, in seconds."""
+        return {
+            "mean": round(self.total_seconds / self.count, 4) if self.count else 0.0,
+            "p50": round(self.quantile(0.50), 4),
+            "p95": round(self.quantile(0.95), 4),
+            "max": round(self.longest_seconds, 4),
+        }
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one delivery, over all its stages."""
+
+    requests: int = 0  # everything that was sent, whatever came back
+    documents: int = 0  # documents and removals inside those requests
+    bytes: int = 0  # of request bodies
+    throttled: int = 0  # answers that told us to wait (429)
+    retries: int = 0  # requests sent again because no usable answer came
+    diagnosis_requests: int = 0  # requests spent on finding refused documents
+    seconds_waiting_for_quota: float = 0.0
+    seconds_in_flight: float = 0.0  # summed over parallel requests
+    rulings: Counter[str] = field(default_factory=Counter)  # answers by ruling, and `no_answer`
+    verdicts: Counter[str] = field(default_factory=Counter)  # items by verdict
+    latencies: Latencies = field(default_factory=Latencies)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counts as plain values for a report."""
+        return {
+            "requests": self.requests,
+            "documents": self.documents,
+            "bytes": self.bytes,
+            "throttled": self.throttled,
+            "retries": self.retries,
+            "diagnosis_requests": self.diagnosis_requests,
+            "seconds_waiting_for_quota": round(self.seconds_waiting_for_quota, 3),
+            "seconds_in_flight": round(self.seconds_in_flight, 3),
+            "rulings": dict(sorted(self.rulings.items())),
+            "verdicts": dict(sorted(self.verdicts.items())),
+            "latency_seconds": self.latencies.summary(),
+        }
