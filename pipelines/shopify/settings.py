@@ -1,0 +1,145 @@
+"""The connection's settings: which shop, with which token, at which version."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from replenit_destination.exceptions import MissingSettingsError, SettingsError
+
+__all__ = ["DEFAULT_VERSION", "PageSizes", "Settings", "missing_settings", "shop_url"]
+
+DEFAULT_VERSION = "2026-10"
+OLDEST_VERSION = "2026-01"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class PageSizes:
+    """Objects per page and nested objects per object; halved at need, so that a query stays affordable."""
+
+    orders: int = 250
+    lines: int = 50
+    customers: int = 250
+    products: int = 100
+    variants: int = 50
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the source needs to talk to one shop.
+
+    Args:
+        url: The shop's address, for instance `https://my-shop.myshopify.com`.
+        access_token: A static Admin API token; empty when the app's own credentials are used.
+        client_id: With `client_secret`, the credentials of an app of the shop's own organisation.
+        version: The API version to ask for.
+        lag: How far behind now a window ends: Shopify's search index lags its writes.
+        overlap: How far before the last window's end the next one starts.
+    """
+
+    url: str
+    access_token: str = field(default="", repr=False)
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    version: str = DEFAULT_VERSION
+    lag: timedelta = timedelta(minutes=2)
+    overlap: timedelta = timedelta(minutes=10)
+    pages: PageSizes = PageSizes()
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"\d{4}-\d{2}", self.version) or self.version < OLDEST_VERSION:
+            message = (
+                f"sources.shopify.api_version: `{self.version}` is not a version this source can ask for; "
+                f"write one like `{DEFAULT_VERSION}`, not older than {OLDEST_VERSION}."
+            )
+            raise SettingsError(message)
+
+
+def missing_settings(
+    *, shop: str | None, access_token: str | None, client_id: str | None, client_secret: str | None
+) -> dict[str, str]:
+    """Return what is not set: setting → where to put it. Empty when a connection can be tried."""
+    missing: dict[str, str] = {}
+    if not shop:
+        missing["sources.shopify.shop"] = (
+            "the shop's name, as in `my-shop.myshopify.com`: `.dlt/config.toml` under [sources.shopify], "
+            "or SOURCES__SHOPIFY__SHOP"
+        )
+    if access_token or (client_id and client_secret):
+        return missing
+    where = "`.dlt/secrets.toml` under [sources.shopify], or {}"
+    if not client_id:
+        missing["sources.shopify.client_id"] = (
+            "the client id of your app (Dev Dashboard, Settings): "
+            + where.format("SOURCES__SHOPIFY__CLIENT_ID")
+        )
+    if not client_secret:
+        missing["sources.shopify.client_secret"] = (
+            "the app's client secret, beside the id: "
+            + where.format("SOURCES__SHOPIFY__CLIENT_SECRET")
+            + "; with an older admin-made app set sources.shopify.access_token instead of both"
+        )
+    return missing
+
+
+def shop_url(shop: str) -> str:
+    """Return the shop's address from its name, its domain or an address of its admin pages.
+
+    Plain http is taken from a loopback address only: the token would travel readable.
+
+    Raises:
+        SettingsError: It is no shop address.
+    """
+    text = shop.strip().rstrip("/")
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", text):
+        return f"https://{text.lower()}.myshopify.com"
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    host = (parts.hostname or "").lower()
+    if host in LOOPBACK:
+        return f"{parts.scheme}://{parts.netloc}"
+    admin = re.match(r"/store/([A-Za-z0-9-]+)", parts.path)
+    if host == "admin.shopify.com" and admin:
+        return f"https://{admin[1].lower()}.myshopify.com"
+    if host.endswith(".myshopify.com") and parts.scheme == "https":
+        return f"https://{host}"
+    message = (
+        "sources.shopify.shop: not an address this source can use. Write the shop's own name, as in "
+        "`my-shop.myshopify.com` (Settings, Domains), not the domain its customers see."
+    )
+    raise SettingsError(message)
+
+
+def resolve(
+    shop: str | None,
+    access_token: str | None,
+    client_id: str | None,
+    client_secret: str | None,
+    *,
+    version: str = DEFAULT_VERSION,
+    lag_minutes: float = 2,
+    overlap_minutes: float = 10,
+    pages: PageSizes | None = None,
+) -> Settings:
+    """Return the settings of a connection.
+
+    Raises:
+        MissingSettingsError: Names everything that is not set, and where to put it.
+    """
+    missing = missing_settings(
+        shop=shop, access_token=access_token, client_id=client_id, client_secret=client_secret
+    )
+    if missing:
+        raise MissingSettingsError(missing)
+    return Settings(
+        url=shop_url(shop or ""),
+        access_token=access_token or "",
+        client_id=client_id or "",
+        client_secret=client_secret or "",
+        version=version,
+        lag=timedelta(minutes=lag_minutes),
+        overlap=timedelta(minutes=overlap_minutes),
+        pages=pages or PageSizes(),
+    )
