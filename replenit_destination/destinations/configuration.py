@@ -18,9 +18,11 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue  # noqa: TC002 - dlt reads the annotations at run time
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 
-from replenit_destination.exceptions import MissingSettingsError, SettingsError
+from replenit_destination.exceptions import ChoiceNeededError, MissingSettingsError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping as MappingOf
+
     from replenit_destination.engine.mapping import Mapping
     from replenit_destination.targets.replenit.configuration import ReplenitSettings
 
@@ -31,6 +33,7 @@ DESTINATION_TYPE = "replenit_destination.destinations.replenit"
 
 _FOLDER = "replenit_data"
 _MAPPING_PLACE = "the path of a TOML file, or the name of a preset such as `shopify`"
+_ANSWERS = {"deliver": ("load", "manual"), "on_rejected": ("report", "raise")}
 
 
 @configspec
@@ -50,7 +53,7 @@ class TargetConfiguration(BaseConfiguration):
     product_identifier_priority: str | None = None
     """`productid` or `sku`, as the tenant is set up. Default `productid`."""
     customer_delete_style: str | None = None
-    """`query` or `path`: where the identifier stands when a customer is deleted. Default `query`."""
+    """`query` or `path`: where a deleted customer's identifier stands. Default `query`."""
     product_removal: str | None = None
     """What a product that is gone becomes: `unavailable` or `delete`. Default `unavailable`."""
     gdpr_optin: str | None = None
@@ -125,6 +128,13 @@ class ReplenitClientConfiguration(DuckDbClientConfiguration, TargetConfiguration
 
         def __init__(self, **settings: Any) -> None: ...
 
+    def on_resolved(self) -> None:
+        """Refuse a mistyped policy while nothing has happened yet."""
+        for name, answers in _ANSWERS.items():
+            if self[name] not in answers:
+                message = f"{name}: no such answer; write `{answers[0]}` or `{answers[1]}`"
+                raise SettingsError(message)
+
     def make_default_location(self, default_location_pat: str) -> str:
         """Return the default database: in a folder of its own, which can be closed to others.
 
@@ -180,10 +190,12 @@ class ReplenitClientConfiguration(DuckDbClientConfiguration, TargetConfiguration
             settings = ReplenitSettings(**values)
         except MissingSettingsError as error:
             missing = {**error.missing, **missing}
+        except ChoiceNeededError as error:
+            if not missing:
+                raise ChoiceNeededError(self._with_places(error.questions)) from None
+            missing = {**error.questions, **missing}
         if missing:
-            raise MissingSettingsError(
-                {name: f"{place}\n    {self._place(name)}" for name, place in missing.items()}
-            ) from None
+            raise MissingSettingsError(self._with_places(missing)) from None
         return settings
 
     def delivery_mapping(self) -> Mapping:
@@ -199,11 +211,15 @@ class ReplenitClientConfiguration(DuckDbClientConfiguration, TargetConfiguration
             mapping = mapping.with_field("customers", "GdprOptin", {"rule": self.gdpr_optin})
         return mapping
 
-    def _place(self, name: str) -> str:
+    def _with_places(self, sentences: MappingOf[str, str]) -> dict[str, str]:
+        """Add to each setting's sentence where a dlt user writes its value."""
         section = self.destination_name or "replenit"
-        file = "secrets.toml" if name == "api_key" else "config.toml"
-        variable = f"DESTINATION__{section}__{name}".upper()
-        return (
-            f"[destination.{section}] {name} = … in .dlt/{file}, "
-            f"or {variable} in the environment, or replenit({name}=…)"
-        )
+        places = {}
+        for name, sentence in sentences.items():
+            file = "secrets.toml" if name == "api_key" else "config.toml"
+            variable = f"DESTINATION__{section}__{name}".upper()
+            places[name] = (
+                f"{sentence}\n    [destination.{section}] {name} = … in .dlt/{file}, "
+                f"or {variable} in the environment, or replenit({name}=…)"
+            )
+        return places

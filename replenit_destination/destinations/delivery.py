@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import random
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -55,24 +56,26 @@ def deliver(
     """
     from replenit_destination.engine import run
     from replenit_destination.engine.clock import SystemClock
-    from replenit_destination.targets.replenit import api
+    from replenit_destination.targets.replenit.api import HttpTransport
     from replenit_destination.targets.replenit.target import ReplenitTarget
 
     config = client.config
     settings = config.target_settings()
-    report = (config.engine or run.push)(
-        _staged(client, pipeline, tables_written),
-        ReplenitTarget(settings),
-        config.delivery_mapping(),
-        transport=config.transport or api.transport(settings),
-        ledger=config.ledger_path,
-        options=_options(config, options),
-        clock=SystemClock(),
-        random=random.SystemRandom(),
-        # dlt holds back the first Ctrl-C or TERM and raises nothing in here, so the engine asks.
-        stop=signals.was_signal_received,
-        progress=_progress(pipeline),
-    )
+    engine = config.engine or run.push
+    with ExitStack() as opened:
+        report: Report = engine(
+            _staged(client, pipeline, tables_written),
+            ReplenitTarget(settings),
+            config.delivery_mapping(),
+            transport=config.transport or opened.enter_context(HttpTransport(settings)),
+            ledger=config.ledger_path,
+            options=_options(config, options),
+            clock=SystemClock(),
+            random=random.SystemRandom(),
+            # dlt holds back the first Ctrl-C or TERM and raises nothing in here: the engine asks.
+            stop=signals.was_signal_received,
+            progress=_progress(pipeline),
+        )
     _log.log(logging.WARNING if report.exit_code else logging.INFO, "%s", report.summary)
     return report
 
