@@ -1,0 +1,48 @@
+"""A setting that is not on the page does not exist."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from replenit_destination.destinations.configuration import (
+    ReplenitClientConfiguration,
+    TargetConfiguration,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEAMS = {"engine", "transport", "destination_type"}
+OURS = {
+    *TargetConfiguration.__annotations__,
+    *ReplenitClientConfiguration.__annotations__,
+} - SEAMS
+SHOWN = OURS | {"credentials"}
+
+
+@pytest.mark.parametrize("name", sorted(SHOWN))
+def test_setting_stands_on_the_configuration_page(project: Path, name: str) -> None:
+    page = (project / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+    assert f"\n| `{name}` |" in page
+
+
+def test_example_files_show_every_setting_and_no_other(project: Path) -> None:
+    config = (project / ".dlt" / "config.toml").read_text(encoding="utf-8")
+    section = config.split("[load]")[0]
+    shown = set(re.findall(r"^# (\w+) =", section, flags=re.MULTILINE))
+    secrets = (project / ".dlt" / "example.secrets.toml").read_text(encoding="utf-8")
+
+    assert shown == SHOWN - {"api_key"}
+    assert "\napi_key = " in secrets
+
+
+def test_every_setting_is_documented_in_the_code(project: Path) -> None:
+    file = project / "replenit_destination" / "destinations" / "configuration.py"
+    source = file.read_text(encoding="utf-8")
+    documented = re.findall(r'^    (\w+): .+\n    """', source, flags=re.MULTILINE)
+
+    assert set(documented) >= OURS
