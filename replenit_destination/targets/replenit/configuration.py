@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -126,12 +126,7 @@ class ReplenitSettings:
     """How long one exchange may take in all."""
 
     def __post_init__(self) -> None:
-        for name in ("api_key", "tenant_id", "base_url", "account"):
-            object.__setattr__(self, name, (getattr(self, name) or "").strip())
-        for name in ("required_fields", "truncate"):
-            object.__setattr__(self, name, tuple(getattr(self, name) or ()))
-        for name in ("caps", "extra_fields"):
-            object.__setattr__(self, name, dict(getattr(self, name) or {}))
+        self._fill_defaults()
         self._check_answers()
         self._check_completeness()
         self._check_values()
@@ -147,6 +142,20 @@ class ReplenitSettings:
     def customer_key(self) -> str:
         """The vendor field that identifies a customer."""
         return "Email" if self.customer_identifier_priority == "email" else "CustomerId"
+
+    def _fill_defaults(self) -> None:
+        # configuration layers hand over None for what nobody set
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if value is None and one.default is not MISSING:
+                value = one.default
+            elif isinstance(value, str):
+                value = value.strip()
+            object.__setattr__(self, one.name, value)
+        for name in ("required_fields", "truncate"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("caps", "extra_fields"):
+            object.__setattr__(self, name, dict(getattr(self, name) or {}))
 
     def _check_answers(self) -> None:
         for name, answers in _ANSWERS.items():

@@ -37,6 +37,7 @@ __all__ = ["read"]
 
 # `[3].OrderItems[0].Sku` [R][D:err]; `$[3].OrderDate` is what such a service's serializer writes
 _INDEXED = re.compile(r"^\$?\.?\[(\d{1,9})\]\.?(.*)$", re.DOTALL)
+_RESOURCE = re.compile(r"customer|order|product|variant|item", re.IGNORECASE)
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "x-amzn-trace-id")
 _MAX_POINTERS = 2000
 _MAX_LOOSE_POINTERS = 20
@@ -57,14 +58,18 @@ def read(batch: Batch, answer: Answer, *, now: float) -> Reading:
     said = _message(body)
     remaining, reset = quota_hints(answer.headers, now)
     common: dict[str, Any] = {
-        "words": _words(batch, said),
         "request_id": _request_id(answer.headers, body),
         "quota_remaining": remaining,
         "quota_reset_seconds": reset,
     }
     status = answer.status
-    if 200 <= status < 300:
+    if 200 <= status < 300 and not (body and body.get("success") is False):
         return _success(batch, answer, body, common)
+    common["words"] = scrub(said, secrets_of(batch.items)) if said else ""
+    if status < 300:
+        # a failure although the status is 200: transient once, then final (§5.4)
+        ruling = Ruling.RETRY if batch.attempt <= 1 else Ruling.REFUSED
+        return Reading(ruling, pointers=_pointers(batch, body), **common)
     if status == 429:
         wait = wait_seconds(answer.headers, body, now)
         return Reading(Ruling.THROTTLED, retry_after_seconds=wait, **common)
@@ -77,10 +82,6 @@ def read(batch: Batch, answer: Answer, *, now: float) -> Reading:
 def _success(
     batch: Batch, answer: Answer, body: Mapping[str, Any] | None, common: dict[str, Any]
 ) -> Reading:
-    if body is not None and body.get("success") is False:
-        # said to be a failure although the status is 200: transient once, then final (§5.4)
-        ruling = Ruling.RETRY if batch.attempt <= 1 else Ruling.REFUSED
-        return Reading(ruling, pointers=_pointers(batch, body), **common)
     if batch.is_removal:
         return Reading(Ruling.ACCEPTED, confirmed=1, **common)
     if body is None and (answer.body.strip() or answer.status == 200):
@@ -104,7 +105,7 @@ def _refusal(
         return Reading(ruling, **common)
     if status < 400 or status in _ROUTE_REFUSED:
         return _route_refused(batch, status, common)
-    if not batch.is_removal and "tenant" in said.lower() and not _errors(body):
+    if not batch.is_removal and _about_tenant(said) and not _errors(body):
         return Reading(Ruling.STOP, error=_tenant(), **common)
     if _wants_other_identifier(batch, said):
         return _route_refused(batch, status, common)
@@ -118,7 +119,7 @@ def _not_found(
         return _route_refused(
             batch, 404, common
         )  # no answer of the application: nothing is served here
-    if not batch.is_removal or "tenant" in said.lower():
+    if not batch.is_removal or _about_tenant(said):
         return Reading(Ruling.STOP, error=_tenant(), **common)
     return Reading(Ruling.GONE, **common)
 
@@ -136,6 +137,10 @@ def _route_refused(batch: Batch, status: int, common: dict[str, Any]) -> Reading
         f"Set `{setting}` to {other}, then run again."
     )
     return Reading(Ruling.STOP, error=EndpointRefusedError(message), **common)
+
+
+def _about_tenant(said: str) -> bool:
+    return "tenant" in said.lower() and _RESOURCE.search(said) is None
 
 
 def _wants_other_identifier(batch: Batch, said: str) -> bool:
@@ -174,10 +179,6 @@ def _message(body: Mapping[str, Any] | None) -> str:
         if isinstance(value, str) and value:
             return value
     return ""
-
-
-def _words(batch: Batch, said: str) -> str:
-    return scrub(said, secrets_of(batch.items)) if said else ""
 
 
 def _count(batch: Batch, body: Mapping[str, Any] | None) -> int | None:

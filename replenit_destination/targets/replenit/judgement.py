@@ -61,8 +61,7 @@ class Judge:
 
     def __call__(self, entity: str, row: Mapping[str, Any]) -> Judgement:
         """Return the verdict on one assembled row."""
-        present = {name: value for name, value in row.items() if value is not None and value != ""}
-        return self._judges[entity](present)
+        return self._judges[entity](_present(row))
 
     def _customer(self, row: dict[str, Any]) -> Judgement:
         # always sent: absent means false to the vendor, and silence is no consent (K7)
