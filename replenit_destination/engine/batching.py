@@ -66,7 +66,9 @@ class LearnedLimits:
 
     def too_large(self, batch: Batch) -> None:
         """Note that the service did not take a body of this size."""
-        ceiling = max(SMALLEST_LEARNED_BYTES, batch.size_bytes // 2)
+        larger_half = halves(batch.items)[1]
+        size = sum(len(item.body) + 1 for item in larger_half) + 1
+        ceiling = max(SMALLEST_LEARNED_BYTES, size)
         self.learned[batch.entity] = min(ceiling, self(batch.entity).bytes)
         self._since_learned[batch.entity] = 0
 

@@ -161,6 +161,7 @@ class Delivery:
         self._label: str | None = None
         self._deadline: float | None = None
         self._halted_at = 0.0
+        self._abandoned = False
 
     def deliver(self, items: Iterable[Item], *, label: str = "") -> None:
         """Deliver one stage and return when every item taken from it has its outcome on record.
@@ -183,7 +184,7 @@ class Delivery:
         try:
             self._run(workers)
         finally:
-            workers.close(join=not self._flights)
+            workers.close(join=not self._flights and not self._abandoned)
         if self._answers.fatal is not None:
             raise self._error(self._answers.fatal)
 
@@ -410,6 +411,7 @@ class Delivery:
                 if flight.work.probe:
                     self._diagnosis.undecided(flight.work.probe)
             self._flights.clear()
+            self._abandoned = True
             self._shed()
         return not self._flights
 

@@ -88,7 +88,7 @@ class Intake:
             self._line_up(self._packer.close())
         batches_done = self._source is None and self._worklist.unsent == 0
         if batches_done or len(self._solo) >= SOLO_TRIAL:
-            self._start_solo(workers, requests)
+            self._start_solo(requests)
 
     def release(self, outcomes: Sequence[Outcome]) -> None:
         """Let the next items of these outcomes' keys have their turn."""
@@ -159,12 +159,12 @@ class Intake:
         for batch in batches:
             self._worklist.add(Work(batch))
 
-    def _start_solo(self, workers: int, requests: int) -> None:
-        while self._worklist.unsent < workers:
+    def _start_solo(self, requests: int) -> None:
+        # One at a time: each acceptance may promote the ones that still wait.
+        if self._worklist.unsent == 0:
             document = self._solo.take(requests)
-            if document is None:
-                return
-            self._worklist.add(Work(self._numbering.batch([document])))
+            if document is not None:
+                self._worklist.add(Work(self._numbering.batch([document])))
 
     def _parent_is_open(self, item: Removal) -> bool:
         return (item.entity, item.key) in self._open_parents

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from replenit_destination.engine.documents import Document, Removal
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from replenit_destination.engine.documents import Batch, Item, Outcome, Verdict
+    from replenit_destination.engine.documents import (
+        Batch,
+        Item,
+        Outcome,
+        Verdict,
+    )
 
 
 class MemoryRecorder:
@@ -18,11 +21,13 @@ class MemoryRecorder:
 
     def __init__(self) -> None:
         self.intended: list[Item] = []
+        self._intended_ids: set[int] = set()
         self.outcomes: list[Outcome] = []
 
     def intend(self, batch: Batch) -> None:
         for item in batch.items:
-            assert all(item is not other for other in self.intended), "an item is intended once"
+            assert id(item) not in self._intended_ids, "an item is intended once"
+            self._intended_ids.add(id(item))
         self.intended.extend(batch.items)
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
@@ -37,6 +42,6 @@ class MemoryRecorder:
         """Return how many items ended in each verdict."""
         return dict(Counter(str(o.verdict) for o in self.outcomes))
 
-    def assert_one_outcome_each(self, items: Sequence[Document | Removal]) -> None:
+    def assert_one_outcome_each(self, items: Sequence[Item]) -> None:
         """Check that these very items, and no others, have exactly one outcome."""
         assert sorted(map(id, items)) == sorted(id(o.item) for o in self.outcomes)

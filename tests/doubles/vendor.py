@@ -149,7 +149,7 @@ class RateLimit:
 
 
 Fault = str
-"""`""` for none; `refused`, `reset`, `timeout`, `lost` (done, but no answer), or a status such as `503`."""
+"""Empty, `refused`, `reset`, `timeout`, `lost` (done, but no answer), or a status like `503`."""
 
 
 @dataclass
