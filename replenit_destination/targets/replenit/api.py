@@ -134,9 +134,8 @@ class HttpTransport:
             failure = TransportError("timeout", "the service did not answer in time")
         except httpx.ConnectError as error:
             failure = _connect_failure(error)
-        except (httpx.ProtocolError, httpx.DecodingError):
-            # covers answers cut short: the service closed before the announced length
-            failure = TransportError("protocol", "the answer was cut short or is not HTTP")
+        except (httpx.ProtocolError, httpx.DecodingError) as error:
+            failure = _protocol_failure(error)
         except httpx.TransportError:
             failure = TransportError("reset", "the connection broke during the exchange")
         # raised out here, so that no foreign error with the address in it hangs on as its context
@@ -192,6 +191,13 @@ def _connect_failure(error: BaseException) -> TransportError:
             )
         cause = cause.__cause__ or cause.__context__
     return TransportError("refused", "no connection to the service could be made")
+
+
+def _protocol_failure(error: Exception) -> TransportError:
+    # httpx tells a connection closed early from nonsense by its words only
+    if "disconnected" in str(error) or "peer closed" in str(error):
+        return TransportError("reset", "the connection was closed before the answer was complete")
+    return TransportError("protocol", "what came back is not an HTTP answer")
 
 
 def _proxy(address: str) -> str | None:
