@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from dlt.destinations.exceptions import DestinationConnectionError
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
 
 from replenit_destination.destinations.delivery import active_pipeline, deliver
 from replenit_destination.destinations.packages import LoadPackage
 from replenit_destination.destinations.privacy import keep_private
+from replenit_destination.exceptions import LedgerBusyError
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from dlt.common.destination import DestinationCapabilitiesContext
     from dlt.common.schema import Schema
 
@@ -34,6 +39,26 @@ class ReplenitClient(DuckDbClient):
         if config.database is not None:
             keep_private(config.database.parent)
         super().__init__(schema, config, capabilities)
+
+    def __enter__(self) -> Self:
+        """Open the database.
+
+        Raises:
+            LedgerBusyError: Another process has it open, and DuckDB lets in one at a time.
+        """
+        try:
+            super().__enter__()
+        except DestinationConnectionError as error:
+            # dlt's own message asks to check credentials and the internet connection.
+            if "Conflicting lock" not in str(error):
+                raise
+            holder = re.search(r"\(PID \d+\)", str(error))
+            message = (
+                f"the staging database `{self.config.credentials.database}` is open in another "
+                f"process{f' {holder[0]}' if holder else ''}; wait until that one has ended"
+            )
+            raise LedgerBusyError(message) from error
+        return self
 
     def complete_load(self, load_id: str) -> None:
         """Deliver, then mark the load as complete.

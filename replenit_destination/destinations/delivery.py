@@ -16,6 +16,8 @@ from dlt.common.pipeline import PipelineContext
 from dlt.common.runtime import signals
 from dlt.common.schema.utils import get_first_column_name_with_prop
 
+from replenit_destination.destinations.privacy import keep_private
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -62,6 +64,7 @@ def deliver(
     config = client.config
     settings = config.target_settings()
     engine = config.engine or run.push
+    keep_private(config.ledger_path.parent)
     with ExitStack() as opened:
         report: Report = engine(
             _staged(client, pipeline, tables_written),

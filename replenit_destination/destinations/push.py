@@ -66,6 +66,7 @@ def push(
         SettingsError: The pipeline does not deliver to Replenit, or a setting is missing.
         MappingError: The mapping does not fit the staged tables.
         DeliveryError: Nothing more can be delivered for now; all is kept.
+        LedgerBusyError: Another process has the staging database open.
         RejectedDocumentsError: Documents were refused and `on_rejected` is `raise`.
     """
     staged = _pipeline(pipeline, pipelines_dir)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import dlt
@@ -11,10 +13,11 @@ import pytest
 from dlt.common.runtime.collector import NullCollector
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from replenit_destination import ServiceUnavailableError, push
+from replenit_destination import LedgerBusyError, ServiceUnavailableError, push
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from .conftest import Engine
 
@@ -212,6 +215,28 @@ def test_pipeline_s_own_progress_bar_shows_the_push(
         push(shop)
 
     assert bar.counts["orders"] == 3
+
+
+def test_database_open_elsewhere_is_named_with_its_holder(
+    here: Path, pipeline: Callable[..., dlt.Pipeline]
+) -> None:
+    shop = pipeline()
+    shop.run(ORDERS, table_name="orders")
+    database = here / "replenit_data" / "shop_replenit.duckdb"
+    script = f"import duckdb; c = duckdb.connect({str(database)!r}); print(1, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(LedgerBusyError, match=rf"\(PID {holder.pid}\)"):
+            push(shop)
+        with pytest.raises(PipelineStepFailed) as stopped:
+            shop.run(ORDERS, table_name="orders")
+        assert isinstance(stopped.value.__cause__, LedgerBusyError)
+        holder.kill()
+    shop.run()
+    assert not shop.has_pending_data
 
 
 def test_push_passes_budgets_over_the_configured_ones(
