@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dlt.common.configuration import known_sections, resolve_configuration
 from dlt.common.configuration.container import Container
 from dlt.common.schema.utils import get_nested_tables, get_root_table
 from dlt.common.storages.load_package import LoadPackageStateInjectableContext
+from dlt.load.configuration import LoaderConfiguration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,14 +55,19 @@ class LoadPackage:
 
         dlt keeps a package in this folder until it is completed and works in the order of load ids,
         so the last one of the listing is the last to be completed, in this process or after a crash
-        in the next. The exception is a later package of the same schema: loading it empties the
-        staging tables that hold the evidence of this package's hard deletes.
+        in the next. The staging dataset holds the evidence of hard deletes, so nothing is postponed
+        beyond the moment that empties it: a later package of the same schema, or the end of this
+        one where `load.truncate_staging_dataset` is set.
         """
         others = [load_id for load_id in self._storage.list_packages() if load_id > self._load_id]
         own_schema = self._storage.schema_name(self._load_id)
         if not others or any(self._storage.schema_name(other) == own_schema for other in others):
             return None
-        return others[-1]
+        # Partial: the paths of dlt's storages are not ours to know.
+        loader = resolve_configuration(
+            LoaderConfiguration(), sections=(known_sections.LOAD,), accept_partial=True
+        )
+        return None if loader.truncate_staging_dataset else others[-1]
 
     def tables_written(self, schema: Schema) -> frozenset[str]:
         """Return every table this package may have changed, with those of earlier packages.

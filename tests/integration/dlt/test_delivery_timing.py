@@ -103,6 +103,19 @@ def test_later_package_of_the_same_schema_does_not_postpone(
     assert len(engine.calls) == 2
 
 
+def test_staging_dataset_that_dlt_empties_is_delivered_before(
+    pipeline: Callable[..., dlt.Pipeline], engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOAD__TRUNCATE_STAGING_DATASET", "true")
+    shop = pipeline()
+    shop.run([crm(), webshop()])
+
+    assert [call.tables for call in engine.calls] == [
+        {"customers"},
+        {"customers", "orders", "orders__lines"},
+    ]
+
+
 def test_stopped_delivery_keeps_the_package_and_the_next_run_resumes_it(
     pipeline: Callable[..., dlt.Pipeline], engine: Engine
 ) -> None:
