@@ -1,1 +1,1 @@
-"""A double of Replenit's API, read from the vendor's pages independently of our client."""
+"""A double of Replenit's ingestion API, read from the vendor's pages and from nothing else."""
