@@ -153,7 +153,10 @@ class ReplenitSettings:
                 value = value.strip()
             object.__setattr__(self, one.name, value)
         for name in ("required_fields", "truncate"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            paths = getattr(self, name)
+            # one path, or several with commas, as an environment variable gives them
+            listed = paths.replace(",", " ").split() if isinstance(paths, str) else paths
+            object.__setattr__(self, name, tuple(listed))
         for name in ("caps", "extra_fields"):
             object.__setattr__(self, name, dict(getattr(self, name) or {}))
 

@@ -176,8 +176,8 @@ def _add_extras(rules: dict[str, Field], extras: Mapping[str, str]) -> None:
 def _apply_caps(rules: dict[str, Field], caps: Mapping[str, int]) -> None:
     for place, most in caps.items():
         rule = _text_rule("caps", rules, place)
-        if most < 1:
-            message = f"caps: `{place}` must be at least 1."
+        if not isinstance(most, int) or most < 1:
+            message = f"caps: `{place}` must be a whole number of at least 1."
             raise SettingsError(message)
         rules[place] = replace(rules[place], rule=replace(rule, most=most, agreed=None))
 

@@ -85,6 +85,14 @@ class ReplenitTarget:
         return self.settings.account
 
     @property
+    def windows(self) -> tuple[tuple[int, float], ...]:
+        """100 requests a minute and 5,000 an hour, over all tenants of the account [R][D:rate]."""
+        return (
+            (self.settings.requests_per_minute, 60.0),
+            (self.settings.requests_per_hour, 3600.0),
+        )
+
+    @property
     def fingerprint(self) -> str:
         """A hash of the contract's version and of every setting that shapes documents."""
         shaping = {name: getattr(self.settings, name) for name in _SHAPES_DOCUMENTS}

@@ -95,6 +95,7 @@ def test_unusable_value_names_its_setting(settings, changes):
         ({"caps": {"orders.items.Skuu": 3}}, "did you mean `orders.items.Sku`"),
         ({"caps": {"orders.TotalRevenue": 3}}, "not a text field"),
         ({"caps": {"orders.items.Sku": 0}}, "at least 1"),
+        ({"caps": {"orders.items.Sku": "many"}}, "whole number"),
         ({"truncate": ["orders.OrderId"]}, "must never be altered"),
         ({"required_fields": ["customers.Lang"]}, "did you mean `customers.Language`"),
         ({"extra_fields": {"products.ProductName": "text"}}, "not a new field"),
@@ -118,6 +119,11 @@ def test_fingerprint_follows_what_shapes_documents_only(target):
         {"truncate": ["products.ProductName"]},
     ):
         assert target(**changes).fingerprint != before
+
+
+def test_field_paths_may_come_as_one_text(settings):
+    given = settings(required_fields="customers.Language, orders.items.Size")
+    assert given.required_fields == ("customers.Language", "orders.items.Size")
 
 
 def test_account_defaults_to_the_host(settings):
