@@ -64,6 +64,8 @@ class Answers:
         """Return the outcomes an answer decides; what it leaves open is back in line."""
         self.tally.rulings[reading.ruling] += 1
         match reading.ruling:
+            case Ruling.GONE if not work.batch.is_removal:
+                return self._failed(work, reading.words, None)  # nothing was to be deleted
             case Ruling.ACCEPTED | Ruling.GONE:
                 return self._accepted(work, reading)
             case Ruling.REFUSED:
@@ -173,12 +175,7 @@ class Answers:
             if work.probe:
                 self.diagnosis.suspect(half, work.batch, words, guilty=False)
             else:
-                self.split_off(work, half)
-
-    def split_off(self, work: Work, items: tuple[Item, ...]) -> None:
-        """Put a part of a batch in line as a batch of its own."""
-        part = self.numbering.batch(items, parent=work.batch)
-        self.worklist.add(Work(part, intended=work.intended, rest=work.rest))
+                self.worklist.add(work.part(self.numbering.batch(half, parent=work.batch)))
 
     def _throttled(self, work: Work, reading: Reading) -> list[Outcome]:
         now = self.clock.monotonic()

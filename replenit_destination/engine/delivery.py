@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from replenit_destination.engine.answers import Answers
-from replenit_destination.engine.batching import LearnedLimits, Numbering, Packer, halves
-from replenit_destination.engine.delivery_options import DeliveryOptions
+from replenit_destination.engine.batching import LearnedLimits, Numbering, Packer
+from replenit_destination.engine.delivery_options import DeliveryOptions, Halt
 from replenit_destination.engine.diagnosis import Diagnosis
 from replenit_destination.engine.documents import Outcome, Verdict
 from replenit_destination.engine.intake import Intake
@@ -27,9 +26,10 @@ from replenit_destination.engine.quota import Wait
 from replenit_destination.engine.retries import Health
 from replenit_destination.engine.solo import SoloLane
 from replenit_destination.engine.tally import Tally
-from replenit_destination.engine.target import TransportError, UnaddressableError
+from replenit_destination.engine.target import TransportError
+from replenit_destination.engine.turns import Turns
 from replenit_destination.engine.workers import Workers
-from replenit_destination.engine.worklist import Work, Worklist
+from replenit_destination.engine.worklist import Worklist
 from replenit_destination.exceptions import DeliveryError, ServiceUnavailableError
 
 if TYPE_CHECKING:
@@ -40,31 +40,14 @@ if TYPE_CHECKING:
     from replenit_destination.engine.documents import Batch, Item
     from replenit_destination.engine.progress import Progress
     from replenit_destination.engine.quota import Grant, Quota
+    from replenit_destination.engine.recorder import Recorder
     from replenit_destination.engine.target import Target, Transport
     from replenit_destination.engine.workers import Exchange
+    from replenit_destination.engine.worklist import Work
 
-__all__ = ["Delivery", "DeliveryOptions", "Halt", "Recorder"]
+__all__ = ["Delivery", "DeliveryOptions", "Halt"]
 
 logger = logging.getLogger(__name__)
-
-
-class Recorder(Protocol):
-    """Keeps what was sent and what came of it; called only on the thread of `deliver`."""
-
-    def intend(self, batch: Batch) -> None:
-        """Make durable that these items may reach the vendor; once, before the first sending."""
-
-    def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Keep outcomes; every item that delivery took gets exactly one."""
-
-
-class Halt(StrEnum):
-    """Why a delivery takes no more items."""
-
-    STOPPED = "stopped"  # the user or the scheduler asked
-    MAX_REQUESTS = "max_requests"
-    MAX_SECONDS = "max_seconds"
-    FAILED = "failed"  # an error has been raised
 
 
 @dataclass(slots=True)
@@ -120,8 +103,6 @@ class Delivery:
         limits = LearnedLimits(target.limits, learned_bytes)
         packer = Packer(limits, numbering)
         self._worklist = Worklist()
-        self._limits = limits
-        self._numbering = numbering
         self._diagnosis = Diagnosis(options.diagnosis)
         solo = SoloLane(
             {} if promotions is None else promotions,
@@ -147,6 +128,9 @@ class Delivery:
             random=random,
             options=options,
         )
+        self._turns = Turns(
+            target, self._worklist, self._diagnosis, limits, numbering, conclude=self._conclude
+        )
         self._intake = Intake(
             self._worklist,
             packer,
@@ -163,7 +147,7 @@ class Delivery:
         self._halted_at = 0.0
         self._abandoned = False
 
-    def deliver(self, items: Iterable[Item], *, label: str = "") -> None:
+    def deliver(self, items: Iterable[Item], *, label: str = "", total: int | None = None) -> None:
         """Deliver one stage and return when every item taken from it has its outcome on record.
 
         Items are pulled as they are needed. After a halt (see `halted`) nothing is pulled, at once
@@ -178,6 +162,8 @@ class Delivery:
         if self._deadline is None and self._options.max_seconds is not None:
             self._deadline = self._clock.monotonic() + self._options.max_seconds
         self._label = label or None
+        if total is not None:
+            self._progress.update("Delivered", inc=0, total=total, label=self._label)
         self._intake.open(items)
         self._health.begin()
         workers = Workers(self._transport, self._options.workers)
@@ -222,11 +208,12 @@ class Delivery:
             now = self._clock.monotonic()
             if now < self._answers.quiet_until:
                 return self._answers.quiet_until - now, False
-            work = self._next_work(now)
+            work = self._turns.next(now, self.tally.requests)
             if work is None:
                 due = self._worklist.next_due()
                 return (poll if due is None else max(0.0, due - now)), False
-            if self.tally.requests >= (self._options.max_requests or float("inf")):
+            most = self._options.max_requests
+            if most is not None and self.tally.requests >= most:
                 self._halt(Halt.MAX_REQUESTS)
                 return 0.0, False
             granted = self._quota.acquire(urgent=work.batch.urgent)
@@ -247,50 +234,8 @@ class Delivery:
         while self._diagnosis and not self._diagnosis.affordable(self.tally.requests):
             self._give_up_group()
 
-    def _next_work(self, now: float) -> Work | None:
-        """Return the next work, which stays in line; a search goes before batches not sent yet."""
-        work = self._worklist.peek(now)
-        may_search = work is None or not (work.batch.urgent or work.intended)
-        if may_search and self._diagnosis and self._diagnosis.affordable(self.tally.requests):
-            probe = self._diagnosis.take()
-            batch = self._numbering.batch(probe.items, parent=probe.batch)
-            self._worklist.add(Work(batch, intended=True, probe=probe))
-            work = self._worklist.peek(now)
-        while work is not None and not self._fits(work):
-            work = self._worklist.peek(now)
-        return work
-
-    def _fits(self, work: Work) -> bool:
-        """Return whether work can be sent as it is; otherwise it is split or refused."""
-        if self._outgrown(work):
-            self._worklist.remove(work)
-            for half in halves(work.batch.items):
-                self._answers.split_off(work, half)
-            return False
-        if not work.batch.is_removal or work.intended:
-            return True
-        try:
-            self._target.request(work.batch)
-        except UnaddressableError as error:
-            self._worklist.remove(work)
-            self._conclude(
-                [
-                    Outcome(item, Verdict.QUARANTINED, field=error.field, reason=error.reason)
-                    for item in work.batch.items
-                ]
-            )
-            return False
-        return True
-
-    def _outgrown(self, work: Work) -> bool:
-        """Whether a smaller limit was learned since this batch was packed."""
-        batch = work.batch
-        if work.probe or len(batch.items) == 1 or batch.entity not in self._limits.learned:
-            return False
-        return batch.size_bytes > self._limits(batch.entity).bytes
-
     def _send(self, work: Work, grant: Grant, workers: Workers) -> None:
-        if work.intended and not work.probe and work.failures:
+        if work.failures:
             self.tally.retries += 1
         if not work.intended:
             self._recorder.intend(work.batch)
@@ -367,7 +312,7 @@ class Delivery:
         self._answers.fatal = self._answers.fatal or self._intake.failure
         if self._answers.fatal is not None:
             self._halt(Halt.FAILED)
-        elif trouble := self._health.verdict(now):
+        elif trouble := self._health.verdict():
             self._answers.fatal = ServiceUnavailableError(f"The service is unavailable: {trouble}.")
             self._halt(Halt.FAILED)
         elif self._stop():

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from replenit_destination.engine.diagnosis import DiagnosisSettings
 from replenit_destination.engine.retries import Backoff, CircuitSettings
 
-__all__ = ["DeliveryOptions"]
+__all__ = ["DeliveryOptions", "Halt"]
+
+
+class Halt(StrEnum):
+    """Why a delivery takes no more items."""
+
+    STOPPED = "stopped"  # the user or the scheduler asked
+    MAX_REQUESTS = "max_requests"
+    MAX_SECONDS = "max_seconds"
+    FAILED = "failed"  # an error has been raised
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ __all__ = ["Intake"]
 
 LOOKAHEAD_BATCHES = 2  # per worker: enough that no worker waits for packing
 DEFERRED_AT_MOST = 10_000
+OPEN_PARENTS_AT_MOST = 100_000
 SOLO_TRIAL = 200  # so many waiting solo documents start travelling before the stage's end
 
 
@@ -57,6 +58,7 @@ class Intake:
         self._keys = KeyOrder()
         self._released: deque[Item] = deque()
         self._open_parents: set[tuple[str, str]] = set()
+        self._too_many_open: set[str] = set()
         self._source: Iterator[Item] | None = None
         self._closed_because = ""
         self.failure: Exception | None = None  # the source's own, raised when all has its outcome
@@ -167,10 +169,14 @@ class Intake:
                 self._worklist.add(Work(self._numbering.batch([document])))
 
     def _parent_is_open(self, item: Removal) -> bool:
-        return (item.entity, item.key) in self._open_parents
+        known = (item.entity, item.key) in self._open_parents
+        return known or item.entity in self._too_many_open
 
     def _note_parent(self, item: Item, verdict: Verdict) -> None:
         if verdict in {Verdict.BACKLOG, Verdict.SUSPECT}:
-            self._open_parents.add((item.entity, item.key))
+            if len(self._open_parents) < OPEN_PARENTS_AT_MOST:
+                self._open_parents.add((item.entity, item.key))
+            else:
+                self._too_many_open.add(item.entity)  # then no child of this entity may go
         elif self._open_parents:
             self._open_parents.discard((item.entity, item.key))

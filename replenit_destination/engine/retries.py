@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Backoff", "CircuitSettings", "Health"]
 
+FEW_FAILURES = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -61,6 +63,7 @@ class Health:
         self._recent: deque[bool] = deque(maxlen=circuit.window)
         self._failing_since: float | None = None
         self._throttled_since: float | None = None
+        self._last_trouble = 0.0
         self.failures_in_a_row = 0
         self.throttles_in_a_row = 0
         self.successes = 0
@@ -85,27 +88,33 @@ class Health:
         """Note a transient failure: no answer, or a server error."""
         self._recent.append(False)
         self.failures_in_a_row += 1
+        self._last_trouble = now
         if self._failing_since is None:
             self._failing_since = now
 
     def throttled(self, now: float) -> None:
         """Note a throttled request: being told to wait is no fault of the service."""
         self.throttles_in_a_row += 1
+        self._last_trouble = now
         if self._throttled_since is None:
             self._throttled_since = now
 
-    def verdict(self, now: float) -> str:
-        """Return why delivery should stop, or an empty string while it should go on."""
+    def verdict(self) -> str:
+        """Return why delivery should stop, or an empty string while it should go on.
+
+        Only failures count, not the time since: a wait for the quota is no trouble. For the same
+        reason a few failures far apart are none.
+        """
         window = self._circuit.window
         failed = self._recent.count(False)
         if len(self._recent) == window and failed >= self._circuit.share * window:
             return f"{failed} of the last {window} requests failed"
-        if self._lasted(self._failing_since, now) > self._retry_budget_seconds:
+        few = max(self.failures_in_a_row, self.throttles_in_a_row) < FEW_FAILURES
+        if not few and self._lasted(self._failing_since) > self._retry_budget_seconds:
             return f"no request succeeded for {self._retry_budget_seconds:.0f} seconds"
-        if self._lasted(self._throttled_since, now) > self._throttle_budget_seconds:
+        if not few and self._lasted(self._throttled_since) > self._throttle_budget_seconds:
             return f"every request was throttled for {self._throttle_budget_seconds:.0f} seconds"
         return ""
 
-    @staticmethod
-    def _lasted(since: float | None, now: float) -> float:
-        return 0.0 if since is None else now - since
+    def _lasted(self, since: float | None) -> float:
+        return 0.0 if since is None else self._last_trouble - since

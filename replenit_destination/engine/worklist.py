@@ -23,10 +23,13 @@ class Work:
     intended: bool = False  # the intent to send these items is on record
     probe: Probe | None = None  # the search this request belongs to
     rest: bool = False  # what was left after a refusal that named documents
-    solo: bool = False  # travels alone because of its class
     failures: int = 0  # sendings without a usable answer
     successes_before: int = 0  # of the whole delivery, when this work first failed
     timeouts: int = 0
+
+    def part(self, batch: Batch) -> Work:
+        """Return the work of sending a part of this batch."""
+        return Work(batch, intended=self.intended, rest=self.rest)
 
 
 class Worklist:

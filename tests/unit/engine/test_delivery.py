@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -200,6 +201,16 @@ def test_fewer_confirmed_than_sent_leaves_the_batch_unconfirmed():
     assert bench.delivery.tally.requests == 2
 
 
+def test_stop_in_the_middle_of_a_search_gives_both_halves_their_outcome():
+    """The second half of a group waits while the first is being sent again."""
+    service = Service(poison=frozenset({"k0"}), style="bare")
+    service.fault = lambda _call: "500" if len(service.calls) >= 2 else ""
+    bench = Bench(service, stop=lambda: len(service.calls) >= 3)
+    bench.deliver(documents(8))
+    assert bench.delivery.halted is Halt.STOPPED
+    assert set(bench.recorder.counts()) == {"backlog"}
+
+
 # Solo lane
 
 
@@ -288,7 +299,7 @@ def test_throttled_request_waits_as_long_as_asked_and_is_no_failure():
     assert bench.recorder.counts() == {"accepted": 5}
     assert bench.delivery.tally.throttled == 15
     moments = [call.moment for call in bench.service.calls]
-    assert all(b - a >= 7 for a, b in zip(moments, moments[1:], strict=False))
+    assert all(b - a >= 7 for a, b in pairwise(moments))
 
 
 def test_batch_that_keeps_failing_while_others_succeed_is_backlog():

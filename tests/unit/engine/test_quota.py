@@ -202,7 +202,8 @@ def test_absurd_wait_is_cut_to_an_hour():
 def test_use_by_others_that_headers_show_leaves_us_the_rest():
     clock = FakeClock()
     quota = WindowQuota([MINUTE], clock=clock)
-    assert isinstance(first := quota.acquire(), Grant)
+    first = quota.acquire()
+    assert isinstance(first, Grant)
     quota.observed(first, remaining=39, reset_seconds=60)  # 61 used, one of them ours
     quota.settle(first)
     assert take(quota) == 39
@@ -213,7 +214,8 @@ def test_use_by_others_that_headers_show_leaves_us_the_rest():
 def test_headers_of_an_exhausted_longer_window_pause_until_its_end():
     clock = FakeClock()
     quota = WindowQuota([MINUTE], clock=clock)
-    assert isinstance(first := quota.acquire(), Grant)
+    first = quota.acquire()
+    assert isinstance(first, Grant)
     quota.observed(first, remaining=0, reset_seconds=900)
     assert isinstance(wait := quota.acquire(), Wait)
     assert wait.seconds == pytest.approx(900)
@@ -223,7 +225,8 @@ def test_headers_of_an_exhausted_longer_window_pause_until_its_end():
 def test_generous_headers_loosen_nothing(remaining):
     clock = FakeClock()
     quota = WindowQuota([MINUTE], clock=clock, shares=ALL)
-    assert isinstance(first := quota.acquire(), Grant)
+    first = quota.acquire()
+    assert isinstance(first, Grant)
     quota.observed(first, remaining=remaining, reset_seconds=-5)
     quota.settle(first)
     assert take(quota) == 99
