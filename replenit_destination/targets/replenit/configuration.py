@@ -122,6 +122,10 @@ class ReplenitSettings:
     """Products in one request, at most 200 [G:rate]."""
     max_batch_bytes: int = 1024 * 1024
     """Largest request body in bytes; the vendor states none (Q13)."""
+    requests_per_minute: int = 100
+    """The account's quota within any minute [R][G:rate]; higher only when Replenit granted it."""
+    requests_per_hour: int = 5000
+    """The account's quota within any hour [R][D:rate]."""
     timeout_seconds: float = 60.0
     """How long one exchange may take in all."""
 
@@ -189,6 +193,10 @@ class ReplenitSettings:
                 message = (
                     f"{entity}_per_request: must be between 1 and {most}, the documented maximum."
                 )
+                raise SettingsError(message)
+        for name in ("requests_per_minute", "requests_per_hour"):
+            if getattr(self, name) < 1:
+                message = f"{name}: must be at least 1."
                 raise SettingsError(message)
         if self.max_batch_bytes < 1024:
             message = "max_batch_bytes: must be at least 1024, one document needs that much."

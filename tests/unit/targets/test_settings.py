@@ -78,6 +78,8 @@ def test_plain_http_to_another_machine_is_refused(settings, address):
         {"products_per_request": 201},
         {"orders_per_request": 0},
         {"max_batch_bytes": 100},
+        {"requests_per_minute": 0},
+        {"requests_per_hour": -1},
         {"timeout_seconds": 0},
         {"product_removal": "vanish"},
         {"gdpr_policy": "maybe"},
@@ -124,6 +126,11 @@ def test_fingerprint_follows_what_shapes_documents_only(target):
 def test_field_paths_may_come_as_one_text(settings):
     given = settings(required_fields="customers.Language, orders.items.Size")
     assert given.required_fields == ("customers.Language", "orders.items.Size")
+
+
+def test_quota_windows_are_the_documented_ones_unless_set(target):
+    assert target().windows == ((100, 60.0), (5000, 3600.0))
+    assert target(requests_per_minute=200).windows == ((200, 60.0), (5000, 3600.0))
 
 
 def test_account_defaults_to_the_host(settings):
