@@ -1,4 +1,4 @@
-"""A dlt source for Shopify's GraphQL Admin API: customers, orders with lines, products with variants.
+"""A dlt source for a Shopify shop: customers, orders with lines, products with variants.
 
     import dlt
     from shopify import shopify
@@ -6,20 +6,25 @@
     pipeline = dlt.pipeline("my_shop", destination="duckdb", dataset_name="shopify")
     pipeline.run(shopify())
 
-Each run reads what changed since the last one and merges it on id; what was deleted at Shopify arrives as a hard
-delete. Settings come from dlt's configuration under `sources.shopify`.
+It reads the GraphQL Admin API, page by page. Each run reads what changed since the last one and
+merges it on id; what was deleted at Shopify arrives as a hard delete. Settings come from dlt's
+configuration under `sources.shopify`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import (  # noqa: TC003 - dlt reads the annotations at run time
+    Callable,
+    Iterable,
+    Iterator,
+)
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dlt
-from dlt.common.typing import TSecretStrValue
-from dlt.extract import DltResource
+from dlt.common.typing import TSecretStrValue  # noqa: TC002
+from dlt.extract import DltResource  # noqa: TC002
 
 from . import columns, records
 from .client import Pacer, ShopifyClient
@@ -221,7 +226,7 @@ class _Reader:
         horizon = self.now() - timedelta(days=OPEN_DAYS)
         if "read_all_orders" not in granted and (self.since is None or self.since < horizon):
             logger.warning(
-                "Without the scope read_all_orders Shopify shows only the orders of the last %d days",
+                "Without the scope read_all_orders Shopify shows only orders of the last %d days",
                 OPEN_DAYS,
             )
         language = None

@@ -52,8 +52,8 @@ STATUS_MEANING = {
 class Pacer:
     """Spends the points of the shop's cost bucket: waits before a query, not after a refusal.
 
-    What a query costs is learned from its first answer. The bucket is shared by every app process; what Shopify
-    says about it always wins over what was reckoned.
+    What a query costs is learned from its first answer. The bucket is shared by every app process;
+    what Shopify says about it always wins over what was reckoned.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -126,7 +126,7 @@ class ShopifyClient:
 
     @property
     def http(self) -> httpx.Client:
-        """The open HTTP client; it follows no redirect, so the token stays with the shop it is for."""
+        """The open HTTP client; it follows no redirect, so the token stays with its shop."""
         if self._http is None:
             self._http = httpx.Client(
                 transport=self.transport, timeout=TIMEOUT_SECONDS, follow_redirects=False
@@ -209,12 +209,14 @@ class ShopifyClient:
             return
         if status == 401:
             message = (
-                "Shopify refused the access token (HTTP 401): check sources.shopify.access_token, or "
-                "client_id and client_secret, and that the app is installed in this shop."
+                "Shopify refused the access token (HTTP 401): check sources.shopify.access_token, "
+                "or client_id and client_secret, and that the app is installed in this shop."
             )
             raise AccessDeniedError(message)
         if answer.is_redirect:
-            message = f"The shop has moved (HTTP {status}): write its present name into sources.shopify.shop."
+            message = (
+                f"The shop has moved (HTTP {status}): set its present name, sources.shopify.shop."
+            )
             raise QueryRefusedError(message)
         meaning = STATUS_MEANING.get(status, "this is not expected")
         kind = AccessDeniedError if status == 403 else QueryRefusedError
@@ -226,7 +228,7 @@ class ShopifyClient:
         if served != self.settings.version and not self._warned:
             self._warned = True
             logger.warning(
-                "Shopify answered with API version %s instead of %s: update sources.shopify.api_version",
+                "Shopify answered with version %s, not %s: update sources.shopify.api_version",
                 served,
                 self.settings.version,
             )
@@ -248,8 +250,9 @@ class ShopifyClient:
         )
         if answer.status_code != 200:
             message = (
-                f"Shopify granted no token (HTTP {answer.status_code}): check sources.shopify.client_id and "
-                "client_secret; the grant works only for an app of the shop's own organisation."
+                f"Shopify granted no token (HTTP {answer.status_code}): check "
+                "sources.shopify.client_id and client_secret; the "
+                "grant works only for an app of the shop's own organisation."
             )
             raise AccessDeniedError(message)
         content = answer.json()
@@ -283,8 +286,9 @@ def _refuse(name: str, answer: Mapping[str, Any], codes: set[str]) -> None:
 
 
 def _refuse_warnings(name: str, extensions: Mapping[str, Any]) -> None:
-    """A filter that is not understood is ignored by Shopify: it would return, and we would load, everything."""
+    """Shopify ignores a filter it does not understand, and would return everything."""
     for search in extensions.get("search") or ():
         for warning in search.get("warnings") or ():
-            message = f"Shopify ignored the filter `{warning.get('field')}` of {name}: {warning.get('message')}"
+            field, words = warning.get("field"), warning.get("message")
+            message = f"Shopify ignored the filter `{field}` of {name}: {words}"
             raise SearchIgnoredError(message)

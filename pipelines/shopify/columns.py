@@ -23,7 +23,7 @@ def _columns(**kinds: str) -> TTableSchemaColumns:
 
 
 def _root(**kinds: str) -> TTableSchemaColumns:
-    """Columns of a table that is merged on id: the newest row wins, a row marked deleted deletes."""
+    """Columns of a table merged on id: the newest row wins, a row marked deleted deletes."""
     columns = _columns(**kinds)
     columns["id"] = {"name": "id", "data_type": "text", "nullable": False}
     columns["deleted"] = {"name": "deleted", "data_type": "bool", "hard_delete": True}
@@ -46,8 +46,8 @@ CUSTOMERS = _root(
 )
 ORDERS = _root(
     text=(
-        "gid name customer_id email phone customer_locale cancel_reason financial_status return_status "
-        "currency presentment_currency source_name"
+        "gid name customer_id email phone customer_locale cancel_reason financial_status "
+        "return_status currency presentment_currency source_name"
     ),
     bool="test edited taxes_included",
     bigint="quantity current_quantity",
@@ -76,7 +76,8 @@ LINE_ITEMS = _columns(
 REFUNDS = _columns(text="id", timestamp="created_at updated_at", decimal=_money("total_refunded"))
 PRODUCTS = _root(
     text=(
-        "gid title handle status vendor product_type category online_store_url image_url currency language"
+        "gid title handle status vendor product_type category online_store_url image_url currency "
+        "language"
     ),
     bool="is_gift_card has_only_default_variant",
     timestamp="published_at created_at",

@@ -12,7 +12,7 @@ __all__ = [
 
 
 class ShopifyError(Exception):
-    """Base of every error this source raises; nothing was lost, the next run starts at the same window."""
+    """Base of this source's errors; nothing is lost, the next run begins at the same window."""
 
 
 class AccessDeniedError(ShopifyError):

@@ -1,7 +1,7 @@
 """Reads whole listings: page after page, with the rest of long inner lists.
 
-Pages are sorted by `UPDATED_AT` and follow Shopify's cursors. A page that would cost too much is halved and asked
-for again; the smaller size stays for the rest of the run.
+Pages are sorted by `UPDATED_AT` and follow Shopify's cursors. A page that would cost too much is
+halved and asked for again; the smaller size stays for the rest of the run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Pager:
         self.client = client
         pages, older = client.settings.pages, client.settings.version < "2026-10"
         phone = "phone_before_2026_10" if older else "phone"
-        self._documents = {
+        self.documents = {
             "OrdersPage": document("orders", "line", "money"),
             "OrderLinesRest": document("order_lines", "line", "money"),
             "CustomersPage": document("customers", phone),
@@ -89,7 +89,7 @@ class Pager:
         sizes = self._sizes[name]
         while True:
             try:
-                return self.client.query(name, self._documents[name], {**variables, **sizes})
+                return self.client.query(name, self.documents[name], {**variables, **sizes})
             except TooExpensiveError:
                 if max(sizes.values()) <= 1:
                     message = f"Shopify refused {name} as too expensive even for a single object."
@@ -102,7 +102,7 @@ class Pager:
         inner = node[field]
         while inner["pageInfo"]["hasNextPage"]:
             variables = {"id": node["id"], "first": 100, "after": inner["pageInfo"]["endCursor"]}
-            data = self.client.query(name, self._documents[name], variables)
+            data = self.client.query(name, self.documents[name], variables)
             if data[root] is None:
                 # Deleted between two pages: the destroy event will say so.
                 return

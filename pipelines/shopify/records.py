@@ -1,8 +1,8 @@
 """GraphQL objects as rows: snake_case, decimals, no nesting but the lists that become child tables.
 
-Money becomes two columns, `total_price` in the shop's currency and `total_price_presentment` as the buyer saw it.
-`options` and `attributes` become JSON objects whose keys are folded (`Größe` → `grosse`, `Gift?` → `gift`), so that
-SQL finds them whatever way a shop writes them.
+Money becomes two columns, `total_price` in the shop's currency and `total_price_presentment` as the
+buyer saw it. `options` and `attributes` become JSON objects whose keys are folded (`Größe` →
+`grosse`, `Gift?` → `gift`), so that SQL finds them whatever way a shop writes them.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ UNIT_TAX = Decimal("0.000001")
 
 
 def fold(name: str) -> str:
-    """Return a name without case, accents and punctuation: `Größe` → `grosse`, `Shoe size` → `shoe_size`."""
+    """Return a name without case, accents and punctuation.
+
+    `Größe` becomes `grosse`, `Shoe size` becomes `shoe_size`.
+    """
     plain = unicodedata.normalize("NFKD", name.casefold())
-    # The Turkish dotless ı has no decomposition; shops write Kadın and Kadin alike.
-    letters = "".join(c for c in plain if not unicodedata.combining(c)).replace("ı", "i")
+    # The Turkish dotless i has no decomposition, and shops write it either way.
+    letters = "".join(c for c in plain if not unicodedata.combining(c)).replace("\u0131", "i")
     return re.sub(r"\W+", "_", letters).strip("_")
 
 
@@ -68,8 +71,8 @@ def customer_row(node: Mapping[str, Any]) -> Row:
 def order_row(node: Mapping[str, Any]) -> Row:
     """Return an order's row with its `line_items` and `refunds`.
 
-    `quantity` and `current_quantity` are sums over the lines. `shipping_price` and `shipping_tax` are what was
-    charged; `current_shipping_price` is what is left of it after refunds.
+    `quantity` and `current_quantity` are sums over the lines. `shipping_price` and `shipping_tax`
+    are what was charged; `current_shipping_price` is what is left of it after refunds.
     """
     lines = [_line_row(line) for line in node["lineItems"]["nodes"]]
     shipping = node["shippingLines"]["nodes"]
@@ -135,7 +138,8 @@ def _line_row(node: Mapping[str, Any]) -> Row:
         "attributes": _attributes(node["customAttributes"]),
         **_money("original_unit_price", [node["originalUnitPriceSet"]]),
         **_money("unit_price", [node["discountedUnitPriceAfterAllDiscountsSet"]]),
-        # Tax lines are for the whole original quantity (recorded: quantity 2, tax 26.0, current tax 13.0).
+        # Tax lines are for the whole original quantity (recorded: quantity 2, tax 26.0, current tax
+        # 13.0).
         **{key: _per_unit(amount, node["quantity"]) for key, amount in tax.items()},
     }
 
@@ -195,7 +199,7 @@ def _variant_row(node: Mapping[str, Any]) -> Row:
 
 
 def deleted_row(event: Mapping[str, Any]) -> Row:
-    """Return the row of something destroyed: its id, marked for a hard delete in the destination."""
+    """Return the row of something destroyed: its id, marked for a hard delete."""
     return {
         "id": _number(event["subjectId"]),
         "updated_at": _moment(event["createdAt"]),

@@ -18,7 +18,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True)
 class PageSizes:
-    """Objects per page and nested objects per object; halved at need, so that a query stays affordable."""
+    """Objects per page and nested objects per object; halved when a query would cost too much."""
 
     orders: int = 250
     lines: int = 50
@@ -52,8 +52,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d{4}-\d{2}", self.version) or self.version < OLDEST_VERSION:
             message = (
-                f"sources.shopify.api_version: `{self.version}` is not a version this source can ask for; "
-                f"write one like `{DEFAULT_VERSION}`, not older than {OLDEST_VERSION}."
+                f"sources.shopify.api_version: `{self.version}` is not a version this source can "
+                f"ask for; write one like `{DEFAULT_VERSION}`, not older than {OLDEST_VERSION}."
             )
             raise SettingsError(message)
 
@@ -65,8 +65,8 @@ def missing_settings(
     missing: dict[str, str] = {}
     if not shop:
         missing["sources.shopify.shop"] = (
-            "the shop's name, as in `my-shop.myshopify.com`: `.dlt/config.toml` under [sources.shopify], "
-            "or SOURCES__SHOPIFY__SHOP"
+            "the shop's name, as in `my-shop.myshopify.com`: `.dlt/config.toml` under "
+            "[sources.shopify], or SOURCES__SHOPIFY__SHOP"
         )
     if access_token or (client_id and client_secret):
         return missing
@@ -106,8 +106,8 @@ def shop_url(shop: str) -> str:
     if host.endswith(".myshopify.com") and parts.scheme == "https":
         return f"https://{host}"
     message = (
-        "sources.shopify.shop: not an address this source can use. Write the shop's own name, as in "
-        "`my-shop.myshopify.com` (Settings, Domains), not the domain its customers see."
+        "sources.shopify.shop: not an address this source can use. Write the shop's own name, "
+        "as in `my-shop.myshopify.com` (Settings, Domains), not the domain its customers see."
     )
     raise SettingsError(message)
 

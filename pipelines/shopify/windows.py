@@ -1,8 +1,8 @@
 """Which stretch of time a run reads, kept in the resource's state.
 
-A window is half open and ends `lag` before now, because Shopify's search index lags its writes; the next one starts
-`overlap` before that end, and rows are merged on id. The state holds the window's end, never the newest
-`updated_at` seen: an object that was written late would be skipped for ever.
+A window is half open and ends `lag` before now, because Shopify's search index lags its writes; the
+next one starts `overlap` before that end, and rows are merged on id. The state holds the window's
+end, never the newest `updated_at` seen: an object that was written late would be skipped for ever.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ class Window:
     first: bool = False
 
     def search(self, field: str, *others: str) -> str:
-        """Return Shopify's filter. Unquoted, a time would be cut at its first colon and read in the shop's zone."""
+        """Return Shopify's filter for this window.
+
+        Times are quoted: bare ones are cut at the first colon and read in the shop's zone.
+        """
         terms = list(others)
         if self.start:
             terms.append(f"{field}:>='{_literal(self.start)}'")

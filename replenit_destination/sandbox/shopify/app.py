@@ -64,9 +64,9 @@ class AdminApi:
     """
 
     shop: ShopStore
-    access_token: str = "shpat_sample"
+    access_token: str = "shpat_sample"  # noqa: S105 - opens nothing but this double
     client_id: str = "sample-client"
-    client_secret: str = "sample-secret"
+    client_secret: str = "sample-secret"  # noqa: S105
     scopes: tuple[str, ...] = ALL_SCOPES
     pii_denied: bool = False
     index_lag_seconds: float = 0.0

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - Turkish names have a dotless i
 """What the sample shop sells: things people buy again, a few they do not."""
 
 from __future__ import annotations

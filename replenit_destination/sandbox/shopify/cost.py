@@ -1,8 +1,8 @@
 """What a query costs, and the bucket that pays for it.
 
 Shopify does not publish its formula. This one was fitted to recorded answers: a connection costs
-`2 + max(1, floor(2 ln first)) × (1 + one node's objects)`, an object 1, scalars, `MoneyBag`, `MoneyV2` and
-addresses nothing. The actual cost is the same sum over what really came back.
+`2 + max(1, floor(2 ln first)) * (1 + one node's objects)`, an object 1, scalars, `MoneyBag`,
+`MoneyV2` and addresses nothing. The actual cost is the same sum over what really came back.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FREE = frozenset({"MoneyBag", "MoneyV2", "MailingAddress"})
 
 
 def growth(count: int) -> int:
-    """Return how many times a connection of `count` nodes is charged: pages get cheaper as they grow."""
+    """Return how often a node of a connection is charged: large pages are cheap."""
     return max(1, math.floor(2 * math.log(count))) if count else 1
 
 
@@ -47,6 +47,7 @@ class QueryCost:
         self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]
     ) -> None:
         self.schema = schema
+        self.root: GraphQLNamedType = schema.type_map["QueryRoot"]
         self.variables = variables
         self.fragments = {
             node.name.value: node
@@ -56,19 +57,16 @@ class QueryCost:
 
     def requested(self, selections: SelectionSetNode) -> int:
         """Return the cost charged before execution, from the page sizes asked for."""
-        root = self.schema.query_type
-        assert root is not None
-        return self._sum(selections, root, None, actual=False)
+        return self._sum(selections, self.root, None, actual=False)
 
     def actual(self, selections: SelectionSetNode, result: Mapping[str, Any] | None) -> int:
         """Return the cost of what came back."""
-        root = self.schema.query_type
-        assert root is not None
-        return self._sum(selections, root, result or {}, actual=True)
+        return self._sum(selections, self.root, result or {}, actual=True)
 
     def _fields(
         self, selections: SelectionSetNode, parent: GraphQLNamedType
-    ) -> Iterator[tuple[FieldNode, GraphQLNamedType]]:
+    ) -> Iterator[tuple[FieldNode, SelectionSetNode, GraphQLNamedType]]:
+        """Yield the fields that hold objects, fragments opened: node, its selections, its type."""
         for node in selections.selections:
             if isinstance(node, FragmentSpreadNode):
                 fragment = self.fragments[node.name.value]
@@ -82,55 +80,45 @@ class QueryCost:
                 )
                 yield from self._fields(node.selection_set, condition)
             elif isinstance(node, FieldNode) and node.selection_set:
-                yield node, parent
+                kind = get_named_type(parent.fields[node.name.value].type)  # type: ignore[attr-defined]
+                yield node, node.selection_set, kind
 
     def _sum(
         self, selections: SelectionSetNode, parent: GraphQLNamedType, value: Any, *, actual: bool
     ) -> int:
         total = 0
-        for node, holder in self._fields(selections, parent):
-            kind = get_named_type(holder.fields[node.name.value].type)  # type: ignore[attr-defined]
-            key = node.alias.value if node.alias else node.name.value
-            child = value.get(key) if isinstance(value, dict) else None
-            assert node.selection_set is not None
+        for node, inner, kind in self._fields(selections, parent):
+            child = value.get(_key(node)) if isinstance(value, dict) else None
             if kind.name.endswith("Connection"):
-                total += self._connection(node, kind, child, actual=actual)
+                asked = None if actual else self._page(node)
+                total += self._connection(inner, kind, child, asked)
             else:
                 total += 0 if kind.name in FREE else 1
                 sample = child[0] if isinstance(child, list) and child else child
                 if not actual or isinstance(sample, dict):
-                    total += self._sum(node.selection_set, kind, sample, actual=actual)
+                    total += self._sum(inner, kind, sample, actual=actual)
         return total
 
     def _connection(
-        self, node: FieldNode, kind: GraphQLNamedType, value: Any, *, actual: bool
+        self, selections: SelectionSetNode, kind: GraphQLNamedType, value: Any, asked: int | None
     ) -> int:
-        assert node.selection_set is not None
-        inner: list[int] = []
-        for part, _ in self._fields(node.selection_set, kind):
-            if part.name.value not in ("nodes", "edges"):
-                continue
-            rows = (value or {}).get(part.name.value) or []
-            for selection, row_type, pick in self._node_selections(part, kind):
-                chosen = [pick(row) for row in rows] if actual else [None]
-                inner += [self._sum(selection, row_type, row, actual=actual) for row in chosen]
-        count = len(inner) if actual else self._page(node)
-        dearest = max(inner, default=0)
-        return 2 + growth(count) * (1 + dearest if inner or not actual else 1)
+        """Return a connection's cost: for `asked` nodes, or with None for those that came."""
+        nodes: list[int] = []
+        for part, inner, part_type in self._fields(selections, kind):
+            rows = (value or {}).get(_key(part)) or [] if asked is None else [None]
+            if part.name.value == "nodes":
+                nodes += self._nodes(inner, part_type, rows, actual=asked is None)
+            elif part.name.value == "edges":
+                for node, deeper, node_type in self._fields(inner, part_type):
+                    held = [row and row[_key(node)] for row in rows]
+                    nodes += self._nodes(deeper, node_type, held, actual=asked is None)
+        count = len(nodes) if asked is None else asked
+        return 2 + growth(count) * (1 + max(nodes, default=0))
 
-    def _node_selections(
-        self, part: FieldNode, connection: GraphQLNamedType
-    ) -> Iterator[tuple[SelectionSetNode, GraphQLNamedType, Callable[[Any], Any]]]:
-        inner = get_named_type(connection.fields[part.name.value].type)  # type: ignore[attr-defined]
-        assert part.selection_set is not None
-        if part.name.value == "nodes":
-            yield part.selection_set, inner, lambda row: row
-            return
-        for node, _ in self._fields(part.selection_set, inner):
-            if node.name.value == "node" and node.selection_set:
-                key = node.alias.value if node.alias else "node"
-                row_type = get_named_type(inner.fields["node"].type)
-                yield node.selection_set, row_type, lambda row, key=key: row.get(key)
+    def _nodes(
+        self, selections: SelectionSetNode, kind: GraphQLNamedType, rows: list[Any], *, actual: bool
+    ) -> list[int]:
+        return [self._sum(selections, kind, row, actual=actual) for row in rows]
 
     def _page(self, node: FieldNode) -> int:
         for argument in node.arguments:
@@ -142,9 +130,13 @@ class QueryCost:
         return 1
 
 
+def _key(node: FieldNode) -> str:
+    return node.alias.value if node.alias else node.name.value
+
+
 @dataclass
 class CostBucket:
-    """A leaky bucket of points: one per app and shop. Standard plan: 2,000 points, 100 back per second."""
+    """A leaky bucket of points, one per app and shop; the Standard plan's unless told."""
 
     clock: Callable[[], float]
     maximum: float = 2000.0

@@ -17,7 +17,7 @@ def cents(amount: Decimal, currency: str = "EUR") -> Decimal:
 
 
 def decimal_text(amount: Decimal) -> str:
-    """Write `MoneyV2.amount` as recorded: no trailing zeros, but at least one decimal (`20.0`, `79.99`)."""
+    """Write `MoneyV2.amount` as recorded: at least one decimal, no other zeros (`20.0`)."""
     text = format(amount.normalize(), "f")
     return text if "." in text else f"{text}.0"
 

@@ -1,7 +1,7 @@
 """Executes queries over the shop: roots, searches, pages and what a token may see.
 
-One `Execution` answers one request. Lists in a view become connections where the schema says so, paged by opaque
-cursors that hold the last id and the last sort value, as recorded.
+One `Execution` answers one request. Lists in a view become connections where the schema says so,
+paged by opaque cursors that hold the last id and the last sort value, as recorded.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ SORT_FIELDS = {
 }
 MAX_PAGE = 250
 PII_DENIED = (
-    "This app is not approved to access the {name} object. Access to personally identifiable information (PII) "
-    "like customer names, addresses, emails, phone numbers is only available on Shopify, Advanced, and Plus plans."
+    "This app is not approved to access the {name} object. Access to personally identifiable "
+    "information (PII) like customer names, addresses, emails, phone numbers is only available on "
+    "Shopify, Advanced, and Plus plans."
 )
 
 
@@ -58,7 +59,8 @@ class Execution:
         scopes: What the token may read; a root outside them answers null with ACCESS_DENIED.
         versions: The supported API versions.
         pii_denied: Whether the app lacks access to protected customer data.
-        indexed_until: Searches see only what changed before this moment (the search index lags writes).
+        indexed_until: Searches see only what changed before this moment (the search index lags
+            writes).
     """
 
     def __init__(
@@ -93,9 +95,8 @@ class Execution:
     def _root(self, name: str, info: GraphQLResolveInfo, arguments: View) -> Any:
         scope = SCOPE_OF.get(name)
         if scope and scope not in self.scopes:
-            raise _denied(
-                f"Access denied for {name} field. Required access: `{scope}` access scope."
-            )
+            message = f"Access denied for {name} field. Required access: `{scope}` access scope."
+            raise _denied(message)
         if self.pii_denied and name in ("customers", "customer"):
             raise _denied(PII_DENIED.format(name="Customer"))
         simple: dict[str, Callable[[], Any]] = {

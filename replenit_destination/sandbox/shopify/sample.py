@@ -1,8 +1,9 @@
 """The sample shop: eighteen months in the life of a small shop, the same for the same seed.
 
-Its history is played, not drawn: people register, order again when what they bought is used up, return things,
-cancel, unsubscribe, marry and merge, in the order of time and through the same deeds (`Shop.refund()`, …) that a
-test uses. So totals, states and timestamps agree with each other as they would in a real shop.
+Its history is played, not drawn: people register, order again when what they bought is used up,
+return things, cancel, unsubscribe, marry and merge, in the order of time and through the same deeds
+(`Shop.refund()`, …) that a test uses. So totals, states and timestamps agree with each other as
+they would in a real shop.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from replenit_destination.sandbox.shopify.store import Record
 
-__all__ = ["SAMPLE_DATE", "History", "sample_shop"]
+__all__ = ["SAMPLE_DATE", "History", "new_day", "sample_shop"]
 
 SAMPLE_DATE = datetime(2026, 10, 31, 18, 0, tzinfo=UTC)
 DAYS = 550
@@ -39,6 +40,33 @@ def sample_shop(
 ) -> Shop:
     """Return a shop with its history up to `until`; the clock is the system's from there on."""
     return History(seed=seed, customers=customers, until=until, days=days).play()
+
+
+def new_day(shop: Shop, *, seed: int) -> list[str]:
+    """Let a few things happen in a shop now, and return what, one line each."""
+    dice = random.Random(seed)  # noqa: S311
+    orders = [key for key, row in shop.orders.items() if not row["cancelledAt"]]
+    people = [key for key, row in shop.customers.items() if row["email"]]
+    wide = [row for row in shop.products.values() if len(row["variants"]) > 1]
+    cancelled, refunded, deleted = dice.sample(orders, 3)
+    subscribed = [key for key in people if shop.customers[key]["emailState"] == "SUBSCRIBED"]
+    leaving, buyer = dice.choice(subscribed), dice.choice(people)
+    product, bought = dice.sample(wide, 2)
+    variant = product["variants"][-1]
+    shop.cancel_order(cancelled)
+    shop.refund(refunded, amount="1.00")
+    shop.delete_order(deleted)
+    shop.opt_out(leaving)
+    shop.remove_variant(product["id"], variant["id"])
+    placed = shop.place_order(buyer, [Basket(bought["id"], bought["variants"][0]["id"], 2)])
+    return [
+        f"order {cancelled} was cancelled",
+        f"order {refunded} got 1.00 back",
+        f"order {deleted} was deleted",
+        f"customer {leaving} unsubscribed",
+        f"variant {variant['id']} of product {product['id']} was removed",
+        f"customer {buyer} placed order {placed}",
+    ]
 
 
 class History:
@@ -169,8 +197,8 @@ class History:
             return
         staple = self.dice.choice(habit)
         basket = [self._line(staple)]
-        for _ in range(self.dice.choices((0, 1, 2, 3), (45, 30, 15, 10))[0]):
-            basket.append(self._line(self.dice.choice(list(self.shop.products))))
+        others = self.dice.choices((0, 1, 2, 3), (45, 30, 15, 10))[0]
+        basket += [self._line(self.dice.choice(list(self.shop.products))) for _ in range(others)]
         order = self._place(number, _distinct(basket))
         family = self.families[staple]
         units = basket[0].quantity
@@ -286,6 +314,6 @@ def _distinct(basket: list[Basket]) -> list[Basket]:
 
 
 def _ascii(text: str) -> str:
-    folded = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("ı", "i"))
+    folded = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("\u0131", "i"))
     kept = (c for c in folded if c.isascii() and (c.isalnum() or c == " "))
     return "".join(kept).replace(" ", "-")

@@ -1,7 +1,7 @@
 """The schema of one API version, built from `admin.graphql`.
 
-Fields marked `@since` are left out of the versions that came before them, so that a query which asks for too much
-fails here as it would at Shopify.
+Fields marked `@since` are left out of the versions that came before them, so that a query which
+asks for too much fails here as it would at Shopify.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Shopify's search syntax, as far as a connector meets it: `field:op'value'` terms joined by AND.
 
-Two traps are kept on purpose. A field the resource does not know is ignored with a warning, so it matches
-everything. A timestamp without quotes ends at its first colon: it becomes midnight in the shop's zone plus a junk
-term (both seen in recorded answers).
+Two traps are kept on purpose. A field the resource does not know is ignored with a warning, so it
+matches everything. A timestamp without quotes ends at its first colon: it becomes midnight in the
+shop's zone plus a junk term (both seen in recorded answers).
 """
 
 from __future__ import annotations

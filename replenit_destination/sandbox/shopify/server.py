@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-import uvicorn
-
+from replenit_destination.sandbox.serve import ServerThread
 from replenit_destination.sandbox.shopify.app import AdminApi
 from replenit_destination.sandbox.shopify.sample import sample_shop
 
@@ -21,16 +18,19 @@ if TYPE_CHECKING:
 
 __all__ = ["ShopifySandbox"]
 
-START_SECONDS = 10.0
-
 
 class ShopifySandbox:
     """Serves a shop on a loopback port, in a thread of this process.
 
+    `shop` is the shop, to trade in while it is served; `api` is told what to refuse and keeps the
+    calls it answered.
+
     Args:
         shop: The shop to serve; the generated sample shop by default.
-        state: A file that keeps the shop between runs: read at the start if it exists, written at the end.
+        state: A file that keeps the shop between runs: read at the start where it exists, written
+            at the end.
         clock: Seconds for the cost bucket and for tokens.
+        port: 0 takes a free one.
     """
 
     def __init__(
@@ -39,49 +39,35 @@ class ShopifySandbox:
         *,
         state: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
+        port: int = 0,
     ) -> None:
         self.shop = shop or sample_shop()
         self.state = state
         if state and state.exists():
             self.shop.restore(state)
         self.api = AdminApi(self.shop, clock=clock)
-        self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self._server = uvicorn.Server(
-            uvicorn.Config(self.api.routes(), log_level="warning", access_log=False, lifespan="off")
-        )
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
-        )
+        self._server = ServerThread(self.api.routes(), port=port)
 
     @property
     def url(self) -> str:
         """The address to give as `shop`."""
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        return self._server.url
 
     @property
     def access_token(self) -> str:
         """A token that may read everything."""
         return self.api.access_token
 
-    def __enter__(self) -> ShopifySandbox:
-        self._thread.start()
-        deadline = time.monotonic() + START_SECONDS
-        while not self._server.started:
-            if not self._thread.is_alive() or time.monotonic() > deadline:
-                message = "the Shopify sandbox did not start"
-                raise RuntimeError(message)
-            self._thread.join(0.01)
+    def __enter__(self) -> Self:
+        self._server.start()
         return self
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-        self._socket.close()
+        self._server.stop()
         if self.state:
             self.shop.save(self.state)

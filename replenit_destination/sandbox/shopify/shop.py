@@ -1,8 +1,9 @@
 """What people do in a shop: order, edit, refund, cancel, unsubscribe, merge, delete.
 
-Each deed changes the records the way Shopify does (recorded answers: an edit lowers `currentQuantity` and leaves
-`quantity`; a cancelled and refunded order has current totals of 0.0; a deleted product leaves its order lines
-without product) and bumps `updatedAt` where Shopify bumps it.
+Each deed changes the records the way Shopify does (recorded answers: an edit lowers
+`currentQuantity` and leaves `quantity`; a cancelled and refunded order has current totals of 0.0; a
+deleted product leaves its order lines without product) and bumps `updatedAt` where Shopify bumps
+it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["Basket", "Shop"]
 
 @dataclass(frozen=True)
 class Basket:
-    """One line of a new order: a variant, or with a title instead something without a product (a tip)."""
+    """One line of a new order: a variant, or by its title something that is no product (a tip)."""
 
     product_id: int | None = None
     variant_id: int | None = None
@@ -33,7 +34,7 @@ class Basket:
 
 
 class Shop(ShopStore):
-    """A shop one can trade in; every deed is thread-safe and takes its time from the shop's clock."""
+    """A shop one can trade in; every deed is thread-safe and takes its time from the clock."""
 
     def add_customer(
         self,
@@ -82,7 +83,7 @@ class Shop(ShopStore):
         status: str = "ACTIVE",
         gift_card: bool = False,
     ) -> int:
-        """List a product; each variant names `values`, `price` and optionally `sku`, `compare_at`, `stock`."""
+        """List a product; a variant names its `price`, maybe `values`, `sku`, `stock`."""
         with self.lock:
             number, now = self.new_id(), self.now()
             product: Record = {
@@ -292,7 +293,7 @@ class Shop(ShopStore):
             product["status"] = status
 
     def set_variant(self, product_id: int, variant_id: int, **changes: Any) -> None:
-        """Change a variant's `price`, `compareAtPrice`, `stock`, …; the product's `updatedAt` moves too."""
+        """Change a variant's `price`, `compareAtPrice`, `stock`, …; its product changes too."""
         with self.changing(self.products[product_id]) as product:
             variant = next(v for v in product["variants"] if v["id"] == variant_id)
             variant.update(changes, updatedAt=self.now())
@@ -326,7 +327,7 @@ class Shop(ShopStore):
         """
         with self.lock:
             if any(order["customerId"] == customer_id for order in self.orders.values()):
-                msg = "Customer can’t be deleted because they have associated orders"
+                msg = "Customer cannot be deleted because they have associated orders"
                 raise ValueError(msg)
             del self.customers[customer_id]
             self.destroyed("customer", customer_id)

@@ -1,7 +1,7 @@
 """The shop's records, as plain JSON values, with the clock that stamps them.
 
-Records hold facts only (lines, prices, consents); totals and GraphQL shapes are derived from them in `views`.
-Timestamps carry microseconds here and seconds in answers, as at Shopify.
+Records hold facts only (lines, prices, consents); totals and GraphQL shapes are derived from them
+in `views`. Timestamps carry microseconds here and seconds in answers, as at Shopify.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What an order amounts to, before and after edits, returns and refunds.
 
-An edit or a return lowers the current totals and leaves the original ones; a refund of money alone lowers only the
-current total; a cancelled and refunded order ends at 0.0 (recorded answers).
+An edit or a return lowers the current totals and leaves the original ones; a refund of money alone
+lowers only the current total; a cancelled and refunded order ends at 0.0 (recorded answers).
 """
 
 from __future__ import annotations

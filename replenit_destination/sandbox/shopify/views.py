@@ -114,7 +114,7 @@ def _phone_number(record: Record) -> View | None:
 
 
 def order_view(shop: ShopStore, record: Record, *, deep: bool = True) -> View:
-    """Return an `Order`; `deep=False` leaves out its customer, which would hold its orders again."""
+    """Return an `Order`; `deep=False` leaves out its customer, whose view holds an order again."""
     totals = Totals(shop, record)
     customer = shop.customers.get(record["customerId"] or 0) if deep else None
     quantity = sum(line["quantity"] for line in record["lines"] if line["productId"])
