@@ -28,13 +28,15 @@ class Verdict(StrEnum):
     QUARANTINED = "quarantined"  # the vendor refused this very document
     SUSPECT = "suspect"  # in a refused batch, not yet told apart from the culprit
     BACKLOG = "backlog"  # not decided; travels with the next run
+    REJECTED = "rejected"  # refused locally: it breaks a rule of the vendor's and was not sent
+    UNCHANGED = "unchanged"  # renders to the very document the vendor has accepted
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """One whole document to upsert.
 
-    `body` is canonical UTF-8 JSON, `content_hash` its 128-bit hash; `source_hash` is the 128-bit
+    `body` is canonical UTF-8 JSON, `content_hash` its 64-bit hash; `source_hash` is the 64-bit
     hash of the assembled row it came from. `children` are the keys of the child documents inside
     it, each a JSON array of identifier strings. `grants` names the consents it gives. `links` are
     the (entity, key) it points to.
@@ -53,7 +55,9 @@ class Document:
     urgent: bool = False  # a withdrawal of consent: may use the reserved share of the quota
     source_id: str = ""
     source_rows: int = 0
-    omitted: tuple[str, ...] = ()
+    lines: str = ""  # JSON: source line id → child key
+    fields: str = ""  # names of the properties it has, children's included: a lost one may not clear
+    known: bool = False  # the vendor holds a version of it, or may
 
 
 @dataclass(frozen=True, slots=True)

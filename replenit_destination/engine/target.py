@@ -249,6 +249,14 @@ class Target(Protocol):
         """The tenant's id, safe to print."""
 
     @property
+    def account(self) -> str:
+        """The name of the quota account; tenants and keys of one account share its windows."""
+
+    @property
+    def windows(self) -> tuple[tuple[int, float], ...]:
+        """The account's quota: so many requests within any so many seconds, for each window."""
+
+    @property
     def entities(self) -> tuple[EntitySpec, ...]:
         """The kinds of documents, in no particular order."""
 

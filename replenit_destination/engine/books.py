@@ -1,0 +1,98 @@
+"""The delivery's recorder for one run: the ledger, and what the run itself must know of outcomes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from replenit_destination.engine.documents import Document, Removal, Verdict
+from replenit_destination.engine.removals import RETIRED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from replenit_destination.engine.documents import Batch, Outcome
+    from replenit_destination.engine.ledger import Ledger
+    from replenit_destination.engine.target import EntitySpec
+    from replenit_destination.engine.validation import Links
+
+__all__ = ["Books"]
+
+_TAKEN = frozenset({Verdict.ACCEPTED, Verdict.UNCONFIRMED})
+_REFUSED = frozenset({Verdict.REJECTED, Verdict.QUARANTINED, Verdict.SUSPECT})
+_FLUSH_AT = 1000
+
+
+class Books:
+    """Passes intents and outcomes to the ledger, counts them, and tells documents that link to others.
+
+    Outcomes of the validation, thousands that never leave the machine, are gathered before they are written;
+    outcomes of requests are written at once.
+
+    Args:
+        ledger: The account's ledger.
+        links: What documents must know of those they point to.
+        specs: The target's entities by name.
+    """
+
+    def __init__(self, ledger: Ledger, links: Links, specs: Mapping[str, EntitySpec]) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.parents: dict[tuple[str, str], bool] = {}
+        self._ledger = ledger
+        self._links = links
+        self._gates = {name: spec.gate for name, spec in specs.items()}
+        self._unwritten: list[Outcome] = []
+
+    def expect(self, removal: Removal) -> None:
+        """Watch what becomes of the document whose child is to be removed."""
+        self.parents.setdefault((removal.entity, removal.key), False)
+
+    def arrived(self, removal: Removal) -> bool:
+        """Return whether the vendor has today's version of the document whose child is to be removed."""
+        return self.parents.get((removal.entity, removal.key), False)
+
+    def intend(self, batch: Batch) -> None:
+        """Record that a batch is about to leave."""
+        self._ledger.intend(batch)
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Record outcomes of requests, now."""
+        self._ledger.record(outcomes)
+        for outcome in outcomes:
+            self._learn(outcome)
+
+    def note(self, outcome: Outcome) -> None:
+        """Record an outcome that no request was needed for, soon."""
+        self._learn(outcome)
+        self._unwritten.append(outcome)
+        if len(self._unwritten) >= _FLUSH_AT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        self._ledger.record(self._unwritten)
+        self._unwritten.clear()
+
+    def _learn(self, outcome: Outcome) -> None:
+        item, verdict = outcome.item, outcome.verdict
+        taken = verdict in _TAKEN
+        if isinstance(item, Removal):
+            if taken:
+                self.counts[item.entity, "children_deleted" if item.child else "deleted"] += 1
+            return
+        name = (item.entity, item.key)
+        if name in self.parents:
+            self.parents[name] = taken or verdict is Verdict.UNCHANGED
+        if taken:
+            self.counts[item.entity, _what(item)] += 1
+            self.counts[item.entity, "unconfirmed"] += verdict is Verdict.UNCONFIRMED
+        if taken or verdict is Verdict.UNCHANGED:
+            self._links.arrived(item, self._gates.get(item.entity))
+        elif verdict in _REFUSED and not item.known:
+            self._links.refused.setdefault(name, self._ledger.clock.now())
+
+
+def _what(document: Document) -> str:
+    if document.source_hash == RETIRED:
+        return "deleted"
+    return "updated" if document.known else "created"

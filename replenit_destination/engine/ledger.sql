@@ -1,0 +1,246 @@
+-- What the vendor has accepted, or may hold. One file beside the staging database, attached as {ledger}.
+--
+--            (no entry) ──intend──> in doubt ──accepted──> accepted ──changed──> in doubt …
+--                                      │                      │
+--                                      └──refused──> refusal  └──delete accepted──> (no entry)
+--
+-- `intent` and `outcome` are appended while a run sends; `fold` turns them into `entry` when it ends, or at the
+-- start of the next run when it could not end. A key with an intent and no outcome is in doubt: it may be there.
+
+-- name: schema
+CREATE TABLE {ledger}.format (version INTEGER NOT NULL, created_at TIMESTAMPTZ NOT NULL);
+
+CREATE TABLE {ledger}.account (
+  account INTEGER NOT NULL, target VARCHAR NOT NULL, host VARCHAR NOT NULL, tenant VARCHAR NOT NULL
+);
+
+CREATE TABLE {ledger}.entry (
+  account INTEGER NOT NULL, entity VARCHAR NOT NULL, key VARCHAR NOT NULL,
+  source_id VARCHAR,        -- the row's identity at the source; finds a person whose key changed
+  sent BOOLEAN NOT NULL,    -- the vendor holds it, or may
+  content_hash UBIGINT,     -- of the accepted document; NULL: never accepted, or in doubt
+  source_hash UBIGINT,      -- of the assembled row it came from
+  source_rows INTEGER,      -- child rows at the source: a lost one leaves no other trace
+  children VARCHAR[],       -- child keys the vendor holds, or may
+  lines VARCHAR,            -- source line id → child key, JSON: identifiers outlive a deleted product
+  grants VARCHAR[],         -- consents given; one that is missing next time is a withdrawal
+  fields VARCHAR,           -- names of the properties the accepted document had
+  body VARCHAR,             -- the document itself, only where removal means re-sending it altered
+  accepted_at TIMESTAMPTZ, confirmed BOOLEAN, run VARCHAR, request_id VARCHAR,
+  backlog VARCHAR,          -- why it must be looked at again although its source did not change
+  refusal VARCHAR,          -- rejected (by us) | quarantined (by the vendor) | suspect (in a refused batch)
+  refused_hash UBIGINT, refused_by VARCHAR, field VARCHAR, reason VARCHAR, words VARCHAR,
+  attempts INTEGER, refused_at TIMESTAMPTZ
+);
+
+CREATE TABLE {ledger}.intent (
+  run VARCHAR NOT NULL, batch INTEGER NOT NULL, account INTEGER NOT NULL, entity VARCHAR NOT NULL,
+  key VARCHAR NOT NULL, action VARCHAR NOT NULL, child VARCHAR NOT NULL, children VARCHAR[],
+  source_id VARCHAR, at TIMESTAMPTZ NOT NULL
+);
+
+CREATE SEQUENCE {ledger}.outcome_order;
+
+CREATE TABLE {ledger}.outcome (
+  seq BIGINT DEFAULT nextval('{ledger}.outcome_order'),
+  run VARCHAR NOT NULL, batch INTEGER NOT NULL, account INTEGER NOT NULL, entity VARCHAR NOT NULL,
+  key VARCHAR NOT NULL, action VARCHAR NOT NULL, child VARCHAR NOT NULL, verdict VARCHAR NOT NULL,
+  source_id VARCHAR, content_hash UBIGINT, source_hash UBIGINT, source_rows INTEGER,
+  children VARCHAR[], lines VARCHAR, grants VARCHAR[], fields VARCHAR, body VARCHAR,
+  request_id VARCHAR,
+  fingerprint VARCHAR, field VARCHAR, reason VARCHAR, words VARCHAR, at TIMESTAMPTZ NOT NULL
+);
+
+-- The rolling week the guard counts over.
+CREATE TABLE {ledger}.removed (
+  account INTEGER NOT NULL, entity VARCHAR NOT NULL, child BOOLEAN NOT NULL, at TIMESTAMPTZ NOT NULL
+);
+
+-- The load ids already compared, with their row counts: a set, never a maximum.
+CREATE TABLE {ledger}.processed (
+  account INTEGER NOT NULL, dataset VARCHAR NOT NULL, entity VARCHAR NOT NULL,
+  fingerprint VARCHAR NOT NULL, table_name VARCHAR NOT NULL, load_id VARCHAR NOT NULL, rows BIGINT NOT NULL
+);
+
+-- Rows known to be destroyed at the source, as opposed to merely not being there.
+CREATE TABLE {ledger}.evidence (
+  account INTEGER NOT NULL, entity VARCHAR NOT NULL, source_id VARCHAR NOT NULL, at TIMESTAMPTZ NOT NULL
+);
+
+CREATE TABLE {ledger}.promotion (
+  account INTEGER NOT NULL, class VARCHAR NOT NULL, accepted INTEGER NOT NULL
+);
+
+CREATE TABLE {ledger}.run (
+  run VARCHAR NOT NULL, account INTEGER NOT NULL, started_at TIMESTAMPTZ NOT NULL,
+  finished_at TIMESTAMPTZ, report VARCHAR
+);
+
+-- name: intend
+INSERT INTO {ledger}.intent
+SELECT run, batch, account, entity, key, action, child, children, source_id, to_timestamp(at)
+FROM _rows
+
+-- name: record
+INSERT INTO {ledger}.outcome BY NAME
+SELECT * REPLACE (to_timestamp(at) AS at) FROM _rows
+
+-- name: folded
+-- One row per key that intents or outcomes speak of: its entry as it must be from now on.
+CREATE OR REPLACE TEMP TABLE folded AS
+WITH affected AS (
+  SELECT account, entity, key FROM {ledger}.intent
+  UNION
+  SELECT account, entity, key FROM {ledger}.outcome
+),
+last AS (
+  SELECT
+    account, entity, key,
+    arg_max(outcome, seq) AS outcome,
+    arg_max(outcome, seq) FILTER (WHERE verdict <> 'backlog') AS decided
+  FROM {ledger}.outcome AS outcome
+  WHERE action = 'upsert'
+  GROUP BY ALL
+),
+intended AS (
+  SELECT
+    account, entity, key,
+    coalesce(flatten(list(children) FILTER (WHERE children IS NOT NULL)), []) AS children,
+    any_value(source_id) AS source_id
+  FROM {ledger}.intent
+  WHERE action = 'upsert'
+  GROUP BY ALL
+),
+children_gone AS (
+  SELECT account, entity, key, list(child) AS gone
+  FROM {ledger}.outcome
+  WHERE action = 'delete_child' AND verdict IN ('accepted', 'unconfirmed')
+  GROUP BY ALL
+),
+removal AS (
+  SELECT
+    account, entity, key,
+    bool_or(action = 'delete' AND verdict IN ('accepted', 'unconfirmed')) AS gone,
+    bool_or(verdict NOT IN ('accepted', 'unconfirmed')) AS unfinished,
+    arg_max(reason, seq) AS reason
+  FROM {ledger}.outcome
+  WHERE action <> 'upsert'
+  GROUP BY ALL
+),
+removal_intended AS (
+  SELECT account, entity, key, count(*) AS intents
+  FROM {ledger}.intent
+  WHERE action <> 'upsert'
+  GROUP BY ALL
+),
+removal_known AS (
+  SELECT account, entity, key, count(*) AS outcomes
+  FROM {ledger}.outcome
+  WHERE action <> 'upsert' AND batch > 0
+  GROUP BY ALL
+),
+joined AS (
+  SELECT
+    affected.account, affected.entity, affected.key,
+    entry, outcome, decided,
+    outcome.verdict AS verdict,
+    intended.key IS NOT NULL AS was_intended,
+    intended.children AS intended_children,
+    coalesce(outcome.source_id, intended.source_id, entry.source_id) AS source_id,
+    coalesce(children_gone.gone, []) AS gone_children,
+    coalesce(removal.gone, false) AS gone,
+    coalesce(removal.unfinished, false)
+      OR coalesce(removal_intended.intents, 0) > coalesce(removal_known.outcomes, 0) AS unfinished
+  FROM affected
+  LEFT JOIN {ledger}.entry AS entry USING (account, entity, key)
+  LEFT JOIN last USING (account, entity, key)
+  LEFT JOIN intended USING (account, entity, key)
+  LEFT JOIN children_gone USING (account, entity, key)
+  LEFT JOIN removal USING (account, entity, key)
+  LEFT JOIN removal_intended USING (account, entity, key)
+  LEFT JOIN removal_known USING (account, entity, key)
+),
+judged AS (
+  SELECT
+    *,
+    coalesce(verdict IN ('accepted', 'unconfirmed'), false) AS accepted,
+    coalesce(verdict = 'unchanged', false) AS same,
+    coalesce(verdict IN ('rejected', 'quarantined', 'suspect'), false) AS refused,
+    -- Sent, and nobody knows whether it arrived: the answer was lost, or we were killed.
+    was_intended AND (verdict IS NULL OR verdict IN ('backlog', 'suspect')) AS in_doubt
+  FROM joined
+)
+SELECT
+  account, entity, key, source_id, gone,
+  coalesce(entry.sent, false) OR accepted OR in_doubt AS sent,
+  CASE
+    WHEN accepted THEN outcome.content_hash
+    WHEN in_doubt THEN NULL
+    ELSE entry.content_hash
+  END AS content_hash,
+  CASE
+    WHEN accepted OR same THEN outcome.source_hash
+    WHEN in_doubt THEN NULL
+    ELSE entry.source_hash
+  END AS source_hash,
+  CASE WHEN outcome.verdict IS NULL OR verdict = 'backlog' THEN entry.source_rows
+       ELSE outcome.source_rows END AS source_rows,
+  list_filter(
+    list_distinct(list_concat(
+      coalesce(entry.children, []),
+      CASE WHEN accepted OR in_doubt THEN coalesce(intended_children, []) ELSE [] END,
+      CASE WHEN accepted THEN coalesce(outcome.children, []) ELSE [] END
+    )),
+    lambda child: NOT list_contains(gone_children, child)
+  ) AS children,
+  CASE WHEN accepted OR same THEN outcome.lines ELSE entry.lines END AS lines,
+  CASE WHEN accepted THEN outcome.grants ELSE entry.grants END AS grants,
+  CASE WHEN accepted THEN outcome.fields ELSE entry.fields END AS fields,
+  CASE WHEN accepted THEN outcome.body ELSE entry.body END AS body,
+  CASE WHEN accepted THEN outcome.at ELSE entry.accepted_at END AS accepted_at,
+  CASE WHEN accepted THEN verdict = 'accepted' ELSE entry.confirmed END AS confirmed,
+  CASE WHEN accepted THEN outcome.run ELSE entry.run END AS run,
+  CASE WHEN accepted THEN outcome.request_id ELSE entry.request_id END AS request_id,
+  CASE
+    WHEN verdict = 'backlog' THEN coalesce(nullif(outcome.reason, ''), 'unsent')
+    WHEN in_doubt AND NOT refused THEN 'in doubt'
+    WHEN unfinished THEN 'removal'
+    WHEN verdict IS NULL THEN entry.backlog
+  END AS backlog,
+  CASE WHEN accepted OR same THEN NULL WHEN refused THEN verdict ELSE entry.refusal END AS refusal,
+  CASE WHEN accepted OR same THEN NULL WHEN refused THEN outcome.source_hash
+       ELSE entry.refused_hash END AS refused_hash,
+  CASE WHEN accepted OR same THEN NULL WHEN refused THEN outcome.fingerprint
+       ELSE entry.refused_by END AS refused_by,
+  CASE WHEN accepted OR same THEN NULL WHEN refused THEN outcome.field ELSE entry.field END AS field,
+  CASE WHEN accepted OR same THEN NULL WHEN refused THEN outcome.reason ELSE entry.reason END AS reason,
+  CASE WHEN accepted OR same THEN NULL WHEN refused THEN outcome.words ELSE entry.words END AS words,
+  CASE WHEN accepted OR same THEN 0 WHEN refused THEN coalesce(entry.attempts, 0) + 1
+       ELSE entry.attempts END AS attempts,
+  CASE WHEN accepted OR same THEN NULL WHEN refused THEN coalesce(entry.refused_at, outcome.at)
+       ELSE entry.refused_at END AS refused_at
+FROM judged
+
+-- name: forget_folded
+DELETE FROM {ledger}.entry
+USING folded
+WHERE entry.account = folded.account AND entry.entity = folded.entity AND entry.key = folded.key
+
+-- name: keep_folded
+INSERT INTO {ledger}.entry BY NAME
+SELECT * EXCLUDE (gone) FROM folded WHERE NOT gone
+
+-- name: count_removed
+INSERT INTO {ledger}.removed
+SELECT account, entity, action = 'delete_child', at
+FROM {ledger}.outcome
+WHERE action <> 'upsert' AND verdict IN ('accepted', 'unconfirmed')
+
+-- name: clear_evidence
+-- Evidence has served when nothing of that row is at the vendor any more.
+DELETE FROM {ledger}.evidence AS evidence
+WHERE NOT EXISTS (
+  SELECT 1 FROM {ledger}.entry AS entry
+  WHERE entry.account = evidence.account AND entry.entity = evidence.entity
+    AND entry.source_id = evidence.source_id
+)

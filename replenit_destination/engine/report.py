@@ -1,0 +1,232 @@
+"""What a run did, in numbers a machine can read and sentences a shop owner understands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from replenit_destination.engine.guards import Withheld
+    from replenit_destination.engine.tally import Tally
+
+__all__ = ["COUNTERS", "EXIT_CODES", "EntityReport", "Report"]
+
+EXIT_CODES: Mapping[int, str] = {
+    0: "everything was delivered",
+    1: "some documents were refused or some removals withheld, everything else was delivered",
+    2: "nothing could run: a setting, the mapping or the service is at fault",
+    3: "stopped before the end; run again to go on",
+}
+
+COUNTERS = (
+    "created",
+    "updated",
+    "unchanged",
+    "deleted",
+    "children_deleted",
+    "withheld",
+    "rejected",
+    "quarantined",
+    "backlog",
+)
+"""The keys of every entity in a report, in the order they are told."""
+
+
+@dataclass(slots=True)
+class EntityReport:
+    """The counts of one entity.
+
+    `created`, `updated`, `deleted` and `children_deleted` were accepted in this run. `unchanged` is what the
+    vendor has and needed nothing. `withheld` are removals that guards keep back; `rejected` (by our rules),
+    `quarantined` (by the vendor) and `backlog` (not decided) are what stands so at the end of the run.
+    """
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    children_deleted: int = 0
+    withheld: int = 0
+    rejected: int = 0
+    quarantined: int = 0
+    backlog: int = 0
+    unconfirmed: int = 0
+    compared: str = ""
+    """Why everything was compared; empty when only touched rows were."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the documented counts."""
+        return {
+            **{name: getattr(self, name) for name in COUNTERS},
+            "unconfirmed": self.unconfirmed,
+            "compared": self.compared or "touched rows",
+        }
+
+    @property
+    def troubled(self) -> bool:
+        """Whether something was refused or kept back."""
+        return bool(self.withheld or self.rejected or self.quarantined)
+
+
+@dataclass(slots=True)
+class Report:
+    """The result of one push.
+
+    `seconds` is per step. `refusals` are (entity, field, reason) → documents, standing at the end; `left_out` are
+    (entity, what, field, reason) → documents that travelled without something. `samples` name refused documents
+    by key hash.
+    """
+
+    target: str
+    tenant: str
+    entities: dict[str, EntityReport] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    tally: Tally | None = None
+    withheld: list[Withheld] = field(default_factory=list)
+    refusals: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    samples: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
+    left_out: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
+    uncleared: dict[tuple[str, str], int] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    halted: str = ""
+    error: str = ""
+
+    @property
+    def requests(self) -> int:
+        """Requests made, refused and repeated ones included."""
+        return self.tally.requests if self.tally else 0
+
+    @property
+    def throttled(self) -> int:
+        """Answers that told us to wait (429)."""
+        return self.tally.throttled if self.tally else 0
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the request bodies."""
+        return self.tally.bytes if self.tally else 0
+
+    @property
+    def exit_code(self) -> int:
+        """What a script should exit with; the codes are in `EXIT_CODES`."""
+        if self.error:
+            return 2
+        if self.halted:
+            return 3
+        troubled = self.withheld or any(one.troubled for one in self.entities.values())
+        return 1 if troubled else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain JSON values; `docs/report.md` explains every key."""
+        return {
+            "target": self.target,
+            "tenant": self.tenant,
+            "exit_code": self.exit_code,
+            "halted": self.halted,
+            "error": self.error,
+            "requests": self.requests,
+            "throttled": self.throttled,
+            "bytes": self.bytes,
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            "entities": {name: one.to_dict() for name, one in sorted(self.entities.items())},
+            "withheld": [
+                {
+                    "entity": one.entity,
+                    "children": one.children,
+                    "count": one.count,
+                    "reason": one.reason,
+                    "samples": list(one.samples),
+                    "allow": one.allow,
+                }
+                for one in self.withheld
+            ],
+            "refusals": [
+                {
+                    "entity": entity,
+                    "field": name,
+                    "reason": reason,
+                    "count": count,
+                    "samples": list(self.samples.get((entity, name, reason), ())),
+                }
+                for (entity, name, reason), count in sorted(self.refusals.items())
+            ],
+            "left_out": [
+                {"entity": entity, "what": what, "field": name, "reason": reason, "count": count}
+                for (entity, what, name, reason), count in sorted(self.left_out.items())
+            ],
+            "notices": list(self.notices),
+            "delivery": self.tally.as_dict() if self.tally else {},
+        }
+
+    @property
+    def summary(self) -> str:
+        """The report in a few lines for a person."""
+        lines = [self._headline(), *self._table()]
+        lines += [f"  withheld  {one}" for one in self.withheld]
+        lines += [
+            f"  refused   {count} {entity}: {name} {reason}"
+            + self._named(self.samples.get((entity, name, reason), ()))
+            for (entity, name, reason), count in _most(self.refusals)
+        ]
+        lines += [
+            f"  {what:9} {count} {entity}: {name} {reason}"
+            for (entity, what, name, reason), count in _most(self.left_out)
+        ]
+        lines += [f"  note      {notice}" for notice in self.notices]
+        return "\n".join(lines)
+
+    def _headline(self) -> str:
+        seconds = sum(self.seconds.values())
+        state = {
+            0: "Everything is delivered",
+            1: "Delivered, but not everything",
+            2: "Stopped by an error",
+            3: f"Stopped before the end ({self.halted}); run again to go on",
+        }[self.exit_code]
+        waits = f", {self.throttled} throttled" if self.throttled else ""
+        return (
+            f"{state}: {self.requests} {_plural('request', self.requests)}{waits}, "
+            f"{_size(self.bytes)}, {seconds:.1f} s."
+        )
+
+    def _table(self) -> list[str]:
+        names = [name.replace("children_deleted", "lines gone") for name in COUNTERS]
+        shown = [
+            (label, name)
+            for label, name in zip(names, COUNTERS, strict=True)
+            if name in _ALWAYS or any(getattr(one, name) for one in self.entities.values())
+        ]
+        width = max([len(name) for name in self.entities] or [0])
+        header = " ".join([" " * (width + 2), *(f"{label:>11}" for label, _ in shown)])
+        rows = [
+            " ".join([f"  {name:{width}}", *(f"{getattr(one, key):>11,}" for _, key in shown)])
+            for name, one in sorted(self.entities.items())
+        ]
+        return [header, *rows] if rows else []
+
+    @staticmethod
+    def _named(samples: tuple[str, ...]) -> str:
+        return f" (for instance {', '.join(samples)})" if samples else ""
+
+
+_ALWAYS = frozenset({"created", "updated", "unchanged", "deleted"})
+
+
+_K = TypeVar("_K")
+
+
+def _most(counts: Mapping[_K, int], limit: int = 8) -> list[tuple[_K, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], str(pair[0])))[:limit]
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def _size(count: int) -> str:
+    for unit in ("bytes", "kB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count = round(count / 1000)
+    return f"{count} MB"

@@ -1,0 +1,359 @@
+"""One run, from staged tables to a report.
+
+    recover ─ bind ─ diff ─ validate ─ batch ─ send ─ record ─ report
+
+What an earlier run left undecided is folded first. Entities are compared stage by stage, then delivered: withdrawn
+consents before everything else, products beside customers, orders after both, removals last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from replenit_destination.engine.binding import BoundEntity, Tables, bind
+from replenit_destination.engine.books import Books
+from replenit_destination.engine.delivery import Delivery, DeliveryOptions
+from replenit_destination.engine.diff import Comparison, Diff, create_tables
+from replenit_destination.engine.documents import Document, Item, Outcome, Verdict, key_hash
+from replenit_destination.engine.evidence import collect
+from replenit_destination.engine.guards import Withheld
+from replenit_destination.engine.ledger import Ledger, LedgerFile
+from replenit_destination.engine.quota import QuotaShares, SharedQuota, Window, account_path
+from replenit_destination.engine.removals import Removals
+from replenit_destination.engine.report import EntityReport, Report
+from replenit_destination.engine.staging import Staged, opened
+from replenit_destination.engine.validation import Links, Validation, read_pending
+from replenit_destination.exceptions import ActivationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from random import Random
+
+    import duckdb
+
+    from replenit_destination.engine.clock import Clock
+    from replenit_destination.engine.mapping import EntityMapping
+    from replenit_destination.engine.progress import Progress
+    from replenit_destination.engine.quota import Quota
+    from replenit_destination.engine.target import EntitySpec, Target, Transport
+
+__all__ = ["PushOptions", "Report", "Staged", "push"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PushOptions:
+    """What one run does differently.
+
+    Args:
+        full: Compare everything, not only what loads touched.
+        entities: Only these; None is all.
+        allow_removals: Entities whose removals the guards let pass this once.
+        retry: Try refused documents again although nothing about them changed.
+        force: Send everything, also what the vendor already has.
+        max_requests: Stop cleanly after so many requests.
+        max_seconds: Stop cleanly after so many seconds of delivery.
+        workers: Requests under way at once; 0 sends on the calling thread.
+        quota_share: Part of the account's quota to use.
+        memory_limit: DuckDB's, while this runs.
+    """
+
+    full: bool = False
+    entities: Sequence[str] | None = None
+    allow_removals: Sequence[str] = ()
+    retry: bool = False
+    force: bool = False
+    max_requests: int | None = None
+    max_seconds: float | None = None
+    workers: int = 4
+    quota_share: float = 0.8
+    memory_limit: str = "512MB"
+
+
+def push(
+    staged: Staged,
+    target: Target,
+    mapping: Mapping[str, EntityMapping],
+    *,
+    transport: Transport,
+    ledger: Path,
+    clock: Clock,
+    random: Random,
+    options: PushOptions | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Progress | None = None,
+    quota: Quota | None = None,
+) -> Report:
+    """Deliver what changed since the vendor last accepted it.
+
+    Args:
+        staged: The tables.
+        target: The vendor.
+        mapping: Entity → how its documents are made, as `Mapping.entities` returns it.
+        transport: Sends requests, from worker threads.
+        ledger: The ledger's file; made when it is not there.
+        clock: Time.
+        random: Jitter of retries.
+        options: See `PushOptions`.
+        stop: Asked several times a second; true ends the run cleanly.
+        progress: Told of every outcome.
+        quota: The account's windows; by default a file beside the ledger that processes share.
+
+    Raises:
+        MappingError: The mapping does not fit the tables.
+        LedgerError: The ledger or the database is in use, or newer than this program.
+        DeliveryError: Nothing more can be delivered; what was accepted is on record.
+    """
+    options = options or PushOptions()
+    with (
+        opened(staged, memory_limit=options.memory_limit) as connection,
+        closing(LedgerFile(connection, ledger)) as file,
+        _quota(quota, target, ledger.parent, clock, options) as windows,
+    ):
+        run = _Run(staged, target, mapping, file, connection, clock, options)
+        delivery = Delivery(
+            target,
+            transport,
+            run.books,
+            windows,
+            clock=clock,
+            random=random,
+            stop=stop,
+            progress=progress,
+            promotions=run.promotions,
+            options=DeliveryOptions(
+                workers=options.workers,
+                max_requests=options.max_requests,
+                max_seconds=options.max_seconds,
+            ),
+        )
+        return run.push(delivery)
+
+
+@contextmanager
+def _quota(
+    given: Quota | None, target: Target, folder: Path, clock: Clock, options: PushOptions
+) -> Iterator[Quota]:
+    if given is not None:
+        yield given
+        return
+    windows = [Window(limit, seconds) for limit, seconds in target.windows]
+    path = account_path(folder, target.account)
+    shares = QuotaShares(options.quota_share)
+    with closing(SharedQuota(path, windows, clock=clock, shares=shares)) as shared:
+        yield shared
+
+
+class _Run:
+    """The state of one run."""
+
+    def __init__(
+        self,
+        staged: Staged,
+        target: Target,
+        mapping: Mapping[str, EntityMapping],
+        file: LedgerFile,
+        connection: duckdb.DuckDBPyConnection,
+        clock: Clock,
+        options: PushOptions,
+    ) -> None:
+        self.staged = staged
+        self.target = target
+        self.mapping = mapping
+        self.clock = clock
+        self.options = options
+        self.specs: dict[str, EntitySpec] = {spec.name: spec for spec in target.entities}
+        self.work = connection
+        shape = f"{target.fingerprint} {sorted(mapping.items())!r}"
+        self.fingerprint = hashlib.sha256(shape.encode()).hexdigest()[:32]
+        self.ledger = Ledger(
+            file,
+            target=target.name,
+            host=target.host,
+            tenant=target.tenant,
+            run=uuid.uuid4().hex,
+            fingerprint=self.fingerprint,
+            bodies=frozenset(name for name, spec in self.specs.items() if spec.retire),
+            clock=clock,
+        )
+        self.promotions = self.ledger.promotions()
+        self.report = Report(target.name, target.tenant)
+        self.links = Links()
+        self.books = Books(self.ledger, self.links, self.specs)
+        self.compared: dict[str, Comparison] = {}
+        self.held: dict[str, dict[str, int]] = {}
+
+    def push(self, delivery: Delivery) -> Report:
+        """Run all steps."""
+        self.report.tally = delivery.tally
+        with self._timed("recover"):
+            self.ledger.fold()
+            self.ledger.start_run()
+            self.held = self.ledger.counts()
+        with self._timed("diff"):
+            bound = self._bind()
+            self._compare(bound)
+            removals = Removals(self.work, self.ledger, self.options.allow_removals, self.held)
+            gone = self._decide(removals, bound)
+        try:
+            with self._timed("deliver"):
+                self._deliver(delivery, removals, gone)
+            self._mark_processed()
+        except ActivationError as error:
+            self.report.error = str(error)
+            raise
+        finally:
+            with self._timed("record"):
+                self.books.flush()
+                self.ledger.keep_promotions(self.promotions)
+                self.ledger.fold()
+            self.report.halted = "" if self.report.error else str(delivery.halted or "")
+            self._fill_report()
+            self.ledger.finish_run(self.report.to_dict())
+        return self.report
+
+    # -- diff -------------------------------------------------------------------------------------
+
+    def _bind(self) -> dict[str, BoundEntity]:
+        row = self.work.execute("SELECT current_database()").fetchone()
+        catalog = str(row[0]) if row else ""
+        self.tables = Tables(self.work, catalog, self.staged.dataset)
+        wanted = self.options.entities
+        mapping = {n: m for n, m in self.mapping.items() if wanted is None or n in wanted}
+        bound = bind(self.work, mapping, self.specs.values(), self.tables)
+        self.report.notices += [
+            f"{notice.place}: {notice.text}" for one in bound.values() for notice in one.notices
+        ]
+        for name in mapping:
+            sent = self.held.get(name, {}).get("sent", 0)
+            if name not in bound and sent:
+                reason = f"the table `{mapping[name].table}` is not in the dataset any more"
+                self.report.withheld.append(Withheld(name, sent, reason))
+        if self.staged.staging_dataset:
+            staging = Tables(self.work, catalog, self.staged.staging_dataset)
+            collect(self.work, self.ledger, bound.values(), staging, self.staged.hard_deletes)
+        return dict(sorted(bound.items(), key=lambda pair: pair[1].spec.stage))
+
+    def _compare(self, bound: Mapping[str, BoundEntity]) -> None:
+        create_tables(self.work)
+        diff = Diff(self.work, self.ledger, self.tables, self.fingerprint, retry=self.options.retry)
+        full = self.options.full or self.options.force
+        for name, entity in bound.items():
+            also = self._woken_by_consent(entity.spec)
+            compared = diff.compare(entity, full=full, also=also, force=self.options.force)
+            self.compared[name] = compared
+            for fault in compared.faults:
+                row = Document(name, fault.key, b"", 0, 0, source_id=fault.source_id, known=True)
+                self.books.note(Outcome(row, Verdict.REJECTED, 0, "", fault.field, fault.reason))
+
+    def _woken_by_consent(self, spec: EntitySpec) -> str | None:
+        """Return SQL for documents that wait for somebody's consent, when anyone's may have changed."""
+        for entity in {*spec.link.values(), *spec.child_link.values()}:
+            gate = self.specs[entity].gate
+            if gate and entity in self.compared and self.compared[entity].scope.rows:
+                return self.ledger.held_back(spec.name, gate)
+        return None
+
+    def _decide(
+        self, removals: Removals, bound: Mapping[str, BoundEntity]
+    ) -> dict[str, list[Item]]:
+        """Return per entity the removals that may go; note the withheld ones."""
+        decided = {}
+        for name, entity in bound.items():
+            decided[name], withheld = removals.documents(entity, self.compared[name].source_rows)
+            self.report.withheld += withheld
+        return decided
+
+    # -- delivery ---------------------------------------------------------------------------------
+
+    def _deliver(
+        self, delivery: Delivery, removals: Removals, gone: Mapping[str, list[Item]]
+    ) -> None:
+        for spec in self.specs.values():
+            refused = self.ledger.never_accepted(spec.name)
+            self.links.refused.update({(spec.name, key): at for key, at in refused.items()})
+            if spec.gate:
+                self.links.gated[spec.name] = self.ledger.granted(spec.name, spec.gate)
+        validation = Validation(
+            self.target, self.books, self.links, now=self.clock.now(), force=self.options.force
+        )
+        self.report.left_out = validation.notes.counts
+        rows = read_pending(self.work, urgent=True)
+        delivery.deliver(validation.documents(rows), label="withdrawals")
+        for stage in sorted({spec.stage for spec in self.specs.values()}):
+            rows = read_pending(self.work, urgent=False, stage=stage)
+            names = [name for name, spec in self.specs.items() if spec.stage == stage]
+            delivery.deliver(validation.documents(rows), label=" and ".join(names))
+        self.books.flush()
+        if delivery.halted:
+            self.ledger.leave_pending(self.work, str(delivery.halted))
+        self._remove(delivery, removals, validation, gone)
+
+    def _remove(
+        self,
+        delivery: Delivery,
+        removals: Removals,
+        validation: Validation,
+        gone: Mapping[str, list[Item]],
+    ) -> None:
+        """Send the removals, children first; those of a document that has not arrived wait with it."""
+        source_rows = {name: one.source_rows for name, one in self.compared.items()}
+        allowed, withheld, kept = removals.children(validation.removals, source_rows)
+        self.report.withheld += withheld
+        waiting = [removal for removal in allowed if not self.books.arrived(removal)]
+        last_first = sorted(gone, key=lambda name: self.specs[name].stage, reverse=True)
+        items: list[Item] = [removal for removal in allowed if self.books.arrived(removal)]
+        items += [item for name in last_first for item in gone[name]]
+        unsent = iter(items)
+        delivery.deliver(unsent, label="removals")
+        for removal in kept:
+            self.books.note(Outcome(removal, Verdict.BACKLOG, reason="withheld"))
+        for item in (*waiting, *unsent):
+            self.books.note(Outcome(item, Verdict.BACKLOG, reason=str(delivery.halted or "waits")))
+
+    def _mark_processed(self) -> None:
+        for name, compared in self.compared.items():
+            self.books.flush()
+            self.ledger.mark_processed(
+                self.staged.dataset, name, self.fingerprint, compared.scope.tables
+            )
+
+    # -- report -----------------------------------------------------------------------------------
+
+    def _fill_report(self) -> None:
+        now = self.ledger.counts()
+        for name in self.mapping:
+            one = self.report.entities.setdefault(name, EntityReport())
+            for counter in ("created", "updated", "deleted", "children_deleted", "unconfirmed"):
+                setattr(one, counter, self.books.counts[name, counter])
+            standing = now.get(name, {})
+            one.backlog = standing.get("backlog", 0)
+            one.withheld = sum(w.count for w in self.report.withheld if w.entity == name)
+            one.unchanged = max(
+                0, standing.get("settled", 0) - one.created - one.updated - one.unconfirmed
+            )
+            if name in self.compared:
+                one.compared = self.compared[name].scope.reason or ""
+        for entity, refusal, field, reason, count, keys in self.ledger.refusals():
+            if entity in self.report.entities:
+                one = self.report.entities[entity]
+                kind = "rejected" if refusal == "rejected" else "quarantined"
+                setattr(one, kind, getattr(one, kind) + count)
+                place = (entity, field, reason)
+                self.report.refusals[place] = self.report.refusals.get(place, 0) + count
+                self.report.samples[place] = tuple(key_hash(entity, key) for key in keys)
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        began = self.clock.monotonic()
+        try:
+            yield
+        finally:
+            self.report.seconds[step] = self.clock.monotonic() - began

@@ -1,0 +1,302 @@
+"""From pending rows to documents: the target's verdict, canonical JSON, and what else the change asks for.
+
+One row at a time, streamed from DuckDB: a row is ready, refused, the very document the vendor already has, or
+waits. A child that was accepted and is not in the document any more is retired inside it (where the target wants
+that) or becomes a removal of its own that follows the document.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from replenit_destination.engine.assembly import LINE
+from replenit_destination.engine.canonical import canonical
+from replenit_destination.engine.documents import Document, Outcome, Removal, Verdict
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from replenit_destination.engine.books import Books
+    from replenit_destination.engine.target import ChildSpec, EntitySpec, Judgement, Target
+
+__all__ = ["Links", "Notes", "Row", "Validation", "content_hash", "read_pending"]
+
+LONGEST_WAIT_SECONDS = 24 * 3600
+"""An order waits so long for its quarantined customer or product, then goes (real-shops.md rule 18)."""
+
+_CHUNK = 1000
+_EMPTIED = "became empty; a vendor that keeps omitted fields still shows the old value"
+_COLUMNS = (
+    "entity, key, source_id, source_hash, source_rows, document, urgent, sent, content_hash,"
+    " children, lines, fields, body"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of `pending`."""
+
+    entity: str
+    key: str
+    source_id: str
+    source_hash: int
+    source_rows: int
+    document: str
+    urgent: bool
+    sent: bool
+    content_hash: int | None
+    children: list[str] | None
+    lines: str | None
+    fields: str | None
+    body: str | None
+
+
+def read_pending(
+    work: duckdb.DuckDBPyConnection, *, urgent: bool, stage: int | None = None
+) -> Iterator[Row]:
+    """Yield the pending rows of a stage in sending order: live changes before backlog, newest first.
+
+    The connection must not be used otherwise until the iterator ends.
+    """
+    conditions = ["urgent" if urgent else "NOT urgent"]
+    if stage is not None:
+        conditions.append(f"stage = {stage}")
+    cursor = work.execute(
+        f"SELECT {_COLUMNS} FROM pending WHERE {' AND '.join(conditions)}"
+        " ORDER BY stage, backlog, newest DESC NULLS LAST"
+    )
+    while rows := cursor.fetchmany(_CHUNK):
+        for row in rows:
+            yield Row(*row)
+
+
+@dataclass
+class Links:
+    """What documents that point to others must know of them.
+
+    `refused` is (entity, key) → when, for documents the vendor has never taken; `gated` is entity → keys whose
+    consent is given, for entities behind a gate.
+    """
+
+    refused: dict[tuple[str, str], float] = field(default_factory=dict)
+    gated: dict[str, set[str]] = field(default_factory=dict)
+
+    def arrived(self, document: Document, gate: str | None) -> None:
+        """Take in that the vendor has a document now."""
+        self.refused.pop((document.entity, document.key), None)
+        if gate is not None:
+            keys = self.gated.setdefault(document.entity, set())
+            (keys.add if gate in document.grants else keys.discard)(document.key)
+
+
+@dataclass
+class Notes:
+    """What was left out of documents that travel all the same: (entity, what, field, reason) → count."""
+
+    counts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
+
+    def add(self, entity: str, what: str, notes: tuple[tuple[str, str], ...]) -> None:
+        """Count notes of one document."""
+        for name, reason in notes:
+            key = (entity, what, name, reason)
+            self.counts[key] = self.counts.get(key, 0) + 1
+
+
+class Validation:
+    """Judges rows.
+
+    Args:
+        target: Whose rules.
+        books: Takes the outcome of every row that does not travel, and watches documents that lost a child.
+        links: Shared with whoever learns of outcomes.
+        now: The wall clock in seconds.
+        force: Send also what the vendor already has.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        books: Books,
+        links: Links,
+        *,
+        now: float,
+        force: bool = False,
+    ) -> None:
+        self._target = target
+        self._specs = {spec.name: spec for spec in target.entities}
+        self._books = books
+        self._links = links
+        self._now = now
+        self._force = force
+        self.notes = Notes()
+        self.removals: list[Removal] = []
+
+    def documents(self, rows: Iterator[Row]) -> Iterator[Document]:
+        """Yield what must be sent; everything else gets its outcome at once."""
+        for row in rows:
+            document = self._document(row)
+            if document is not None:
+                yield document
+
+    def _document(self, row: Row) -> Document | None:
+        spec = self._specs[row.entity]
+        values = orjson.loads(row.document)
+        lines = self._remember_lines(spec, values, row.lines)
+        judgement = self._target.judge(row.entity, values)
+        base = Document(
+            entity=row.entity,
+            key=row.key,
+            body=b"",
+            content_hash=0,
+            source_hash=row.source_hash,
+            source_id=row.source_id,
+            source_rows=row.source_rows,
+            lines=lines,
+            urgent=row.urgent,
+            known=row.sent,
+        )
+        self.notes.add(row.entity, "omitted", judgement.omitted)
+        self.notes.add(row.entity, "dropped", judgement.dropped)
+        self.notes.add(row.entity, "warnings", judgement.warnings)
+        if judgement.rejected:
+            name, reason = judgement.refusals[0]
+            others = f" (and {len(judgement.refusals) - 1} more)" if judgement.refusals[1:] else ""
+            self._refuse(base, Verdict.REJECTED, name, reason + others)
+            return None
+        return self._finished(spec, row, base, judgement)
+
+    def _finished(
+        self, spec: EntitySpec, row: Row, base: Document, judgement: Judgement
+    ) -> Document | None:
+        payload = judgement.payload
+        children = judgement.children
+        lost = [child for child in row.children or () if child not in children]
+        if lost and spec.child and spec.retire:
+            retired = _retired(spec.child, spec.retire, row.body, lost)
+            payload = {**payload, spec.child.property: [*payload[spec.child.property], *retired.values()]}
+            children = (*children, *retired)
+            lost = [child for child in lost if child not in retired]
+        body = canonical(payload)
+        document = replace(
+            base,
+            body=body,
+            content_hash=content_hash(body),
+            children=children,
+            grants=tuple(name for name in spec.consents if payload.get(name) is True),
+            links=_links(spec, payload),
+            fields=_fields(spec, payload),
+            lane=judgement.lane,
+            solo_class=judgement.solo_class,
+        )
+        held = self._held(spec, document)
+        if held is not None:
+            self._books.note(held)
+            return None
+        for child in lost:
+            self.removals.append(Removal(row.entity, row.key, child))
+            self._books.expect(self.removals[-1])
+        if document.content_hash == row.content_hash and not self._force:
+            self._books.note(Outcome(document, Verdict.UNCHANGED))
+            return None
+        emptied = set((row.fields or "").split(",")) - set(document.fields.split(",")) - {""}
+        self.notes.add(row.entity, "emptied", tuple((name, _EMPTIED) for name in sorted(emptied)))
+        return document
+
+    def _held(self, spec: EntitySpec, document: Document) -> Outcome | None:
+        """Return why a document must not travel now although it is sound."""
+        if spec.gate and spec.gate not in document.grants and not document.known:
+            reason = "has not consented; only consented people are sent"
+            return Outcome(document, Verdict.REJECTED, field=spec.gate, reason=reason)
+        for entity, key in document.links:
+            gate = self._specs[entity].gate
+            if gate and key not in self._links.gated.get(entity, ()):
+                reason = f"belongs to someone in {entity} who has not consented"
+                return Outcome(document, Verdict.REJECTED, field=gate, reason=reason)
+            since = self._links.refused.get((entity, key))
+            if since is not None and self._now - since < LONGEST_WAIT_SECONDS:
+                return Outcome(document, Verdict.BACKLOG, reason=f"waits for its refused {entity}")
+        return None
+
+    def _refuse(self, document: Document, verdict: Verdict, name: str, reason: str) -> None:
+        self._books.note(Outcome(document, verdict, field=name, reason=reason))
+
+    @staticmethod
+    def _remember_lines(spec: EntitySpec, values: dict[str, Any], known: str | None) -> str:
+        """Give child rows that lost an identifier the one they were accepted with, and note all identifiers.
+
+        A product deleted at the source leaves its order lines without it; that must not look like a removed line
+        (real-shops.md rule 14).
+        """
+        if spec.child is None:
+            return ""
+        before: dict[str, str] = orjson.loads(known) if known else {}
+        now: dict[str, str] = {}
+        for child in values.get(spec.child.property) or ():
+            line = child.get(LINE)
+            if line is None:
+                continue
+            if line in before:
+                _restore(child, spec.child.key, json.loads(before[line]))
+            key = _child_key(spec.child, child)
+            if key is not None:
+                now[line] = key
+        return json.dumps(now, ensure_ascii=False, separators=(",", ":")) if now else ""
+
+
+def _restore(child: dict[str, Any], names: tuple[str, ...], values: list[str]) -> None:
+    mine = [child.get(name) for name in names]
+    if None in mine and all(m in {None, v} for m, v in zip(mine, values, strict=True)):
+        child.update(zip(names, values, strict=True))
+
+
+def _child_key(spec: ChildSpec, child: Mapping[str, Any]) -> str | None:
+    values = [child.get(name) for name in spec.key]
+    if None in values:
+        return None
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+def _retired(
+    spec: ChildSpec, flag: str, body: str | None, lost: list[str]
+) -> dict[str, dict[str, Any]]:
+    """Return the lost children as they were last accepted, with their flag set to false."""
+    if body is None:
+        return {}
+    accepted = json.loads(body, parse_float=Decimal).get(spec.property, [])
+    by_key = {_child_key(spec, child): child for child in accepted}
+    return {key: {**by_key[key], flag: False} for key in lost if key in by_key}
+
+
+def _links(spec: EntitySpec, payload: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    own = [(entity, payload[name]) for name, entity in spec.link.items() if name in payload]
+    if spec.child is None or not spec.child_link:
+        return tuple(own)
+    children = payload.get(spec.child.property, ())
+    theirs = [
+        (entity, child[name])
+        for name, entity in spec.child_link.items()
+        for child in children
+        if name in child
+    ]
+    return tuple(dict.fromkeys([*own, *theirs]))
+
+
+def _fields(spec: EntitySpec, payload: Mapping[str, Any]) -> str:
+    """Return the names of the properties a document has, those of its children together."""
+    names = set(payload)
+    if spec.child:
+        children: set[str] = set().union(*payload.get(spec.child.property, ()))
+        names |= {f"{spec.child.property}.{name}" for name in children}
+    return ",".join(sorted(names))
+
+
+def content_hash(body: bytes) -> int:
+    """Return the 64-bit hash of a canonical document; two different ones share it once in 1.8e19."""
+    return int.from_bytes(hashlib.blake2b(body, digest_size=8).digest(), "big")
