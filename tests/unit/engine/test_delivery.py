@@ -12,7 +12,13 @@ from replenit_destination.engine.clock import SystemClock
 from replenit_destination.engine.delivery import Delivery, DeliveryOptions, Halt
 from replenit_destination.engine.diagnosis import DiagnosisSettings
 from replenit_destination.engine.documents import Removal, Verdict
-from replenit_destination.engine.quota import QuotaShares, UnlimitedQuota, Window, WindowQuota
+from replenit_destination.engine.quota import (
+    QuotaShares,
+    SharedQuota,
+    UnlimitedQuota,
+    Window,
+    WindowQuota,
+)
 from replenit_destination.engine.target import TransportError, UnaddressableError
 from replenit_destination.exceptions import CredentialsRefusedError, ServiceUnavailableError
 from tests.doubles.clock import FakeClock
@@ -487,3 +493,40 @@ def test_request_that_hangs_is_left_behind_after_the_grace_time():
     release.set()
     recorder.assert_one_outcome_each(items)
     assert recorder.counts() == {"backlog": 10}
+
+
+@pytest.mark.parametrize("fixed", [False, True], ids=["sliding", "fixed"])
+def test_threads_and_two_deliveries_share_windows_without_a_429(tmp_path, fixed):
+    limits = (RateLimit(20, 1.0, fixed), RateLimit(50, 4.0, fixed))
+    service, lock, idle = Service(limits=limits), threading.Lock(), threading.Event()
+    service.clock = SystemClock()  # only ever asked for the time
+    draws = random.Random(4)
+
+    def transport(request):
+        idle.wait(draws.random() * 0.02)
+        with lock:
+            answer = service(request)
+        idle.wait(draws.random() * 0.02)
+        return answer
+
+    def push(prefix):
+        quota = SharedQuota(
+            tmp_path / "quota.sqlite",
+            [Window(20, 1.0), Window(50, 4.0)],
+            clock=SystemClock(),
+            shares=QuotaShares(share=1.0),
+        )
+        delivery, recorder = threaded(transport, poll_seconds=0.01)
+        delivery._quota = delivery._answers.quota = quota
+        delivery.deliver(documents(300, prefix=prefix))
+        quota.close()
+        counts.append(recorder.counts())
+
+    counts: list[dict[str, int]] = []
+    pushes = [threading.Thread(target=push, args=(name,)) for name in "ab"]
+    for thread in pushes:
+        thread.start()
+    for thread in pushes:
+        thread.join()
+    assert counts == [{"accepted": 300}] * 2
+    assert service.statuses == [200] * 60
