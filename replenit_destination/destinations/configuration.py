@@ -92,6 +92,10 @@ class TargetConfiguration(BaseConfiguration):
     """Largest request body in bytes. Default 1 MiB."""
     timeout_seconds: float | None = None
     """How long one exchange may take. Default 60."""
+    requests_per_minute: int | None = None
+    """The account's quota in any minute. Default 100, as documented."""
+    requests_per_hour: int | None = None
+    """The account's quota in any hour. Default 5000, as documented."""
 
 
 @configspec(init=False)
@@ -183,8 +187,10 @@ class ReplenitClientConfiguration(DuckDbClientConfiguration, TargetConfiguration
         """
         from replenit_destination.targets.replenit.configuration import ReplenitSettings
 
-        known = {field.name for field in dataclasses.fields(ReplenitSettings)}
-        values = {name: self[name] for name in known if self[name] is not None}
+        names = [
+            name for name in TargetConfiguration.get_resolvable_fields() if name != "gdpr_optin"
+        ]
+        values = {name: self[name] for name in names if self[name] is not None}
         missing = {} if self.mapping else {"mapping": _MAPPING_PLACE}
         try:
             settings = ReplenitSettings(**values)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["active_pipeline", "deliver"]
 
+_PRESETS = Path(__file__).parents[1] / "targets" / "replenit" / "presets"
 _log = logging.getLogger(__name__)
 
 
@@ -63,13 +64,15 @@ def deliver(
 
     config = client.config
     settings = config.target_settings()
+    target = ReplenitTarget(settings)
+    mapping = config.delivery_mapping().entities(target.entities, presets=_PRESETS)
     engine = config.engine or run.push
     keep_private(config.ledger_path.parent)
     with ExitStack() as opened:
         report: Report = engine(
             _staged(client, pipeline, tables_written),
-            ReplenitTarget(settings),
-            config.delivery_mapping(),
+            target,
+            mapping,
             transport=config.transport or opened.enter_context(HttpTransport(settings)),
             ledger=config.ledger_path,
             options=_options(config, options),

@@ -37,6 +37,7 @@ def push(
     allow_removals: Sequence[str] | None = None,
     accept_resend: bool | None = None,
     retry: bool | None = None,
+    force: bool | None = None,
     max_requests: int | None = None,
     max_seconds: float | None = None,
     pipelines_dir: str | Path | None = None,
@@ -55,6 +56,7 @@ def push(
         allow_removals: Entities whose withheld removals may travel this once.
         accept_resend: Send again what changed by a new mapping or setting only.
         retry: Send quarantined documents again, as they are today.
+        force: Send everything compared, also what Replenit already has.
         max_requests: Requests to spend; the rest waits for the next push.
         max_seconds: Seconds to spend; the rest waits for the next push.
         pipelines_dir: Where the named pipeline's working folder is; default dlt's own.
@@ -97,10 +99,11 @@ def push(
             allow_removals=allow_removals,
             accept_resend=accept_resend,
             retry=retry,
+            force=force,
             max_requests=max_requests,
             max_seconds=max_seconds,
         )
-    if client.config.on_rejected == "raise" and report.exit_code == 1:
+    if client.config.on_rejected == "raise" and report.refusals:
         message = f"documents were refused, all others were delivered:\n{report.summary}"
         raise RejectedDocumentsError(message)
     return report

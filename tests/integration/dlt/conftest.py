@@ -21,12 +21,30 @@ if TYPE_CHECKING:
 API_KEY = "a2V5LXRoYXQtbXVzdC1uZXZlci1hcHBlYXI="
 TENANT = "11111111-1111-4111-8111-111111111111"
 
+MAPPING = {
+    "orders": {
+        "table": "orders",
+        "fields": {
+            "OrderId": "id",
+            "Email": "email",
+            "OrderDate": "created_at",
+            "TotalRevenue": "total",
+            "Currency": "'EUR'",
+        },
+        "items": {
+            "table": "orders__lines",
+            "fields": {"ProductId": "sku", "Sku": "sku", "Quantity": "1", "Price": "price"},
+        },
+    }
+}
+
 
 @dataclass
 class Delivered:
     """A report as far as the dlt face reads it."""
 
     exit_code: int = 0
+    refusals: dict[Any, int] = field(default_factory=dict)
     summary: str = "delivered nothing, this is a recorder"
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,7 +116,7 @@ def destination(here: Path, engine: Engine) -> Callable[..., replenit]:
         complete = {
             "api_key": API_KEY,
             "tenant_id": TENANT,
-            "mapping": "shopify",
+            "mapping": MAPPING,
             "customer_identifier_priority": "email",
             "engine": engine,
         }

@@ -13,7 +13,12 @@ import pytest
 from dlt.common.runtime.collector import NullCollector
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from replenit_destination import LedgerBusyError, ServiceUnavailableError, push
+from replenit_destination import (
+    LedgerBusyError,
+    RejectedDocumentsError,
+    ServiceUnavailableError,
+    push,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +151,18 @@ def test_refused_documents_complete_the_load(
     assert not shop.has_pending_data
     kept = shop.get_load_package_state(info.loads_ids[0])["destination_state"]
     assert kept["replenit_report"] == {"requests": 0, "exit_code": 1}
+
+
+def test_push_raises_for_refused_documents_only_when_asked_to(
+    pipeline: Callable[..., dlt.Pipeline], engine: Engine
+) -> None:
+    shop = pipeline(deliver="manual")
+    shop.run(ORDERS, table_name="orders")
+    engine.report.exit_code = 1
+    engine.report.refusals = {("orders", "Email", "is not an e-mail address"): 2}
+    push(shop)
+    with pytest.raises(RejectedDocumentsError, match="all others were delivered"):
+        push(pipeline(deliver="manual", on_rejected="raise"))
 
 
 def test_manual_delivery_only_stages(pipeline: Callable[..., dlt.Pipeline], engine: Engine) -> None:

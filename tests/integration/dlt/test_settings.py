@@ -12,7 +12,14 @@ import dlt
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from replenit_destination import Mapping, MissingSettingsError, SettingsError, push, replenit
+from replenit_destination import (
+    ActivationError,
+    Mapping,
+    MissingSettingsError,
+    SettingsError,
+    push,
+    replenit,
+)
 from replenit_destination.destinations.configuration import (
     ReplenitClientConfiguration,
     TargetConfiguration,
@@ -153,16 +160,21 @@ def test_arguments_win_over_everything(
     [{"preset": "shopify"}, Mapping({"preset": "shopify"}), "shopify", "mapping.toml"],
     ids=["dict", "object", "preset", "file"],
 )
-def test_mapping_is_taken_in_every_form(
+def test_mapping_is_taken_in_every_form_with_the_rule_of_consent(
     here: Path, pipeline: Callable[..., dlt.Pipeline], engine: Engine, mapping: Any
 ) -> None:
     (here / "mapping.toml").write_text('preset = "shopify"\n', encoding="utf-8")
-    pipeline(mapping=mapping, gdpr_optin="email_or_sms_optin").run(ORDERS, table_name="orders")
+    pipeline(mapping=mapping, gdpr_optin="always").run(ORDERS, table_name="orders")
 
-    assert engine.last.mapping.tables == {
-        "preset": "shopify",
-        "customers": {"fields": {"GdprOptin": {"rule": "email_or_sms_optin"}}},
-    }
+    assert engine.last.mapping["orders"].table == "orders"
+    assert engine.last.mapping["customers"].fields["GdprOptin"] == "true"
+
+
+def test_consent_without_a_rule_is_asked_for(pipeline: Callable[..., dlt.Pipeline]) -> None:
+    shop = pipeline(mapping="shopify", deliver="manual")
+    shop.run(ORDERS, table_name="orders")
+    with pytest.raises(ActivationError, match="GdprOptin"):
+        push(shop)
 
 
 def test_missing_settings_are_named_together_with_their_places(here: Path) -> None:
