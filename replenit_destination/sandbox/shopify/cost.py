@@ -121,7 +121,7 @@ class QueryCost:
         return [self._sum(selections, kind, row, actual=actual) for row in rows]
 
     def _page(self, node: FieldNode) -> int:
-        for argument in node.arguments:
+        for argument in node.arguments or ():
             if argument.name.value in ("first", "last"):
                 if isinstance(argument.value, VariableNode):
                     return int(self.variables.get(argument.value.name.value) or 1)
