@@ -194,16 +194,13 @@ class Answers:
 
     def _failed(self, work: Work, words: str, asked: float | None) -> list[Outcome]:
         now = self.clock.monotonic()
-        self.health.failed(now)
-        if work.failures == 0:
-            work.successes_before = self.health.successes
+        self.health.failed(now, searching=work.probe is not None)
         work.failures += 1
-        others_succeed = self.health.successes > work.successes_before
-        if work.failures >= self.options.max_attempts and others_succeed:
-            if work.probe:
-                self.diagnosis.undecided(work.probe)
-            reason = f"no usable answer to {work.failures} requests: {words}"
-            return self._outcomes(work, work.batch.items, Verdict.BACKLOG, None, reason)
+        attempts = self.options.max_attempts
+        if work.probe:  # a search multiplies what each of its requests costs
+            attempts = min(attempts, self.health.telling_failures)
+        if work.failures >= attempts and self.health.successes:
+            return self._given_up(work, words)
         seconds = max(asked or 0.0, self.options.backoff.seconds(work.failures, self.random))
         if self.health.troubled:
             streak = self.health.failures_in_a_row
@@ -217,6 +214,20 @@ class Answers:
             seconds,
         )
         return []
+
+    def _given_up(self, work: Work, words: str) -> list[Outcome]:
+        """Search a batch that keeps failing while the service works: a document may be the cause.
+
+        A lone document is not refused by this: it is tried again in the next run. Where the service
+        fails for everything, circuit or retry budget end the delivery before this does harm.
+        """
+        if work.probe:
+            self.diagnosis.undecided(work.probe)
+        if len(work.batch.items) > 1:
+            self.diagnosis.suspect(work.batch.items, work.batch, words)
+            return []
+        reason = f"no usable answer to {work.failures} requests: {words}"
+        return self._outcomes(work, work.batch.items, Verdict.BACKLOG, None, reason)
 
     def _stopped(self, work: Work, reading: Reading) -> list[Outcome]:
         if self.fatal is None:

@@ -3,9 +3,9 @@
     root ─┬─ look-ups ──> source ──> keyed        one row per root row: row, key, source_id
           └─ children (and theirs) ──> documents  one row per root row: … + source_rows, document
 
-Nothing here executes: the statements run inside DuckDB, in partitions of root rows (`rowid` ranges) so that the
-nesting of lines stays small. `document` is a JSON object with the vendor's field names, values in the forms of
-`target.Kind`.
+Nothing here executes: the statements run inside DuckDB, in partitions of root rows (`rowid` ranges)
+so that the nesting of lines stays small. `document` is a JSON object with the vendor's field names,
+values in the forms of `target.Kind`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Assembly:
 
     Args:
         entity: The bound mapping.
-        root: Qualified name to read roots from instead of the entity's own table: the materialised query, or the
+        root: Qualified name to read roots from instead of the entity's own table: the materialised
+            query, or the
             staging dataset's table when asked for hard-deleted rows.
     """
 
@@ -58,7 +59,8 @@ class Assembly:
     def documents(self, scope: str = "true") -> str:
         """Return SQL for one row per root row in scope, with its `document`.
 
-        Columns: `_row`, `key`, `source_id`, `source_rows` (child rows at the source), `document` (JSON text).
+        Columns: `_row`, `key`, `source_id`, `source_rows` (child rows at the source), `document`
+            (JSON text).
         """
         entity = self.entity
         parts = self._source(scope)
@@ -92,8 +94,8 @@ class Assembly:
     def ranked(self, scope: str) -> str:
         """Return SQL for the rows in scope with the place of each among those of its key.
 
-        Columns: `_row`, `key`, `source_id`, `place` (1 wins), `identities`: how many different values the rows of
-        the key have in the entity's identity fields.
+        Columns: `_row`, `key`, `source_id`, `place` (1 wins), `identities`: how many different
+            values the rows of the key have in the entity's identity fields.
         """
         entity = self.entity
         rendered = dict(entity.root.fields)
@@ -217,7 +219,9 @@ class Assembly:
         )
 
     def _parent(self, alias: str) -> str:
-        """Return the root's columns that child expressions read, as one struct called like the root."""
+        """Return the root's columns that child expressions read, as one struct called like the
+        root.
+        """
         if not self.entity.parent_columns:
             return ""
         members = [(name, f"{alias}.{quote(name)}") for name in self.entity.parent_columns]
@@ -258,8 +262,7 @@ def _lookup(lookup: Lookup, rows: str) -> str:
         f"{quote(joined)} IN (SELECT {quote(own)} FROM {rows})" for joined, own in lookup.on
     )
     return (
-        f"SELECT {keys}, {chosen} AS found\nFROM {lookup.relation}\n"
-        f"WHERE {needed}\nGROUP BY {keys}"
+        f"SELECT {keys}, {chosen} AS found\nFROM {lookup.relation}\nWHERE {needed}\nGROUP BY {keys}"
     )
 
 

@@ -1,16 +1,14 @@
 """Binds a mapping to the tables at hand.
 
-A `Mapping` says names; binding finds the columns behind them, learns every expression's type from DuckDB's own
-binder, and chooses how each vendor field is rendered. All faults come back at once. A table or column that an
-optional part names and that is not there yet counts as empty, because dlt creates both when data first shows
-them; each such case is a notice.
+A `Mapping` says names; binding finds the columns behind them, learns every expression's type from
+DuckDB's own binder, and chooses how each vendor field is rendered. All faults come back at once. A
+table or column that an optional part names and that is not there yet counts as empty, because dlt
+creates both when data first shows them; each such case is a notice.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
-from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,6 +27,9 @@ from replenit_destination.engine.sql import (
 from replenit_destination.exceptions import MappingError, MappingFault
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from collections.abc import Mapping as MappingOf
+
     from replenit_destination.engine.mapping import ChildMapping, EntityMapping, LookupMapping
     from replenit_destination.engine.target import EntitySpec, FieldSpec
 
@@ -98,8 +99,8 @@ class Lookup:
 class Block:
     """The rows of one level (roots or children) and what is computed from each.
 
-    `columns` are the existing columns that are read, `absent` those that count as NULL; `fields` are vendor field
-    → rendered SQL, in the target's order.
+    `columns` are the existing columns that are read, `absent` those that count as NULL; `fields`
+    are vendor field → rendered SQL, in the target's order.
     """
 
     alias: str
@@ -119,10 +120,11 @@ class Block:
 class BoundEntity:
     """One entity's mapping bound to tables; `assembly` turns it into SQL.
 
-    `key` is the rendered key, `raw_key` its expression as written. `on` joins children to roots (child column,
-    root column); `column` is the root's JSON or LIST column with the children, `column_is_json` tells which.
-    `identity` is the vendor field that `source_id` is the value of, if any. `parent_columns` are what child expressions read of the root. `always_full` says why touched rows cannot be
-    known, None when they can.
+    `key` is the rendered key, `raw_key` its expression as written. `on` joins children to roots
+    (child column, root column); `column` is the root's JSON or LIST column with the children,
+    `column_is_json` tells which. `identity` is the vendor field that `source_id` is the value of,
+    if any. `parent_columns` are what child expressions read of the root. `always_full` says why
+    touched rows cannot be known, None when they can.
     """
 
     spec: EntitySpec
@@ -154,7 +156,8 @@ def bind(
     """Return the bound mapping of every entity whose root table exists.
 
     Raises:
-        MappingError: Lists every unknown table and column, every expression DuckDB refuses and every type that
+        MappingError: Lists every unknown table and column, every expression DuckDB refuses and
+            every type that
             cannot fit its field.
     """
     faults: list[MappingFault] = []
@@ -180,7 +183,9 @@ class _Scope:
     table: str | None
     columns: dict[str, str]
     open_ended: bool = False  # members of a JSON element: any name may be one
-    lookups: dict[str, tuple[LookupMapping, dict[str, str], str | None]] = field(default_factory=dict)
+    lookups: dict[str, tuple[LookupMapping, dict[str, str], str | None]] = field(
+        default_factory=dict
+    )
     used: dict[str, None] = field(default_factory=dict)
     absent: dict[str, None] = field(default_factory=dict)
     lookup_used: dict[str, dict[str, None]] = field(default_factory=dict)
@@ -234,7 +239,8 @@ class _Binder:
             return None
         return self._bound(root, child, texts, options, child_texts, child_options, on)
 
-    # -- scopes ---------------------------------------------------------------------------------------------
+    # -- scopes
+    # ---------------------------------------------------------------------------------------------
 
     def _root_scope(self) -> _Scope | None:
         name, table = self.spec.name, self.mapping.table
@@ -301,9 +307,7 @@ class _Binder:
             for joined, own in self._lookup_on(lookup).items():
                 if columns and joined not in columns:
                     cause = f"no column `{joined}` in `{lookup.table}`"
-                    self.faults.append(
-                        MappingFault(f"{place}.on", cause, nearest(joined, columns))
-                    )
+                    self.faults.append(MappingFault(f"{place}.on", cause, nearest(joined, columns)))
                 self._use(scope, f"{place}.on", own, required=True)
             if columns and LOAD_ID not in columns and lookup.on:
                 self.full = self.full or f"the look-up `{lookup.table}` has no load ids"
@@ -334,7 +338,8 @@ class _Binder:
             return None
         return {row[0]: row[1] for row in rows}
 
-    # -- names ----------------------------------------------------------------------------------------------
+    # -- names
+    # ----------------------------------------------------------------------------------------------
 
     def _field_texts(
         self, scope: _Scope, fields: MappingOf[str, str], specs: Iterable[FieldSpec]
@@ -367,7 +372,9 @@ class _Binder:
         try:
             expression = parse(self.connection, text)
         except ExpressionError as error:
-            self.faults.append(MappingFault(place, f"{error}; write a column or one SQL expression"))
+            self.faults.append(
+                MappingFault(place, f"{error}; write a column or one SQL expression")
+            )
             return None
         if expression.has_subquery:
             self.full = self.full or f"`{place}` holds a sub-query"
@@ -451,7 +458,8 @@ class _Binder:
             self._use(root, place, own, required=True)
         return tuple(pairs.items())
 
-    # -- types ----------------------------------------------------------------------------------------------
+    # -- types
+    # ----------------------------------------------------------------------------------------------
 
     def _bound(
         self,
@@ -631,9 +639,7 @@ class _Binder:
         return f"({indent(inner)}) AS {quote(scope.alias)}"
 
 
-def _references_of(
-    connection: duckdb.DuckDBPyConnection, text: str
-) -> frozenset[tuple[str, ...]]:
+def _references_of(connection: duckdb.DuckDBPyConnection, text: str) -> frozenset[tuple[str, ...]]:
     try:
         return parse(connection, text).references
     except ExpressionError:  # an ORDER BY list: take its parts

@@ -24,10 +24,11 @@ _FLUSH_AT = 1000
 
 
 class Books:
-    """Passes intents and outcomes to the ledger, counts them, and tells documents that link to others.
+    """Passes intents and outcomes to the ledger, counts them, and tells documents that link to
+    others.
 
-    Outcomes of the validation, thousands that never leave the machine, are gathered before they are written;
-    outcomes of requests are written at once.
+    Outcomes of the validation, thousands that never leave the machine, are gathered before they are
+    written; outcomes of requests are written at once.
 
     Args:
         ledger: The account's ledger.
@@ -48,7 +49,9 @@ class Books:
         self.parents.setdefault((removal.entity, removal.key), False)
 
     def arrived(self, removal: Removal) -> bool:
-        """Return whether the vendor has today's version of the document whose child is to be removed."""
+        """Return whether the vendor has today's version of the document whose child is to be
+        removed.
+        """
         return self.parents.get((removal.entity, removal.key), False)
 
     def intend(self, batch: Batch) -> None:

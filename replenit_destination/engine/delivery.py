@@ -237,10 +237,11 @@ class Delivery:
     def _send(self, work: Work, grant: Grant, workers: Workers) -> None:
         if work.failures:
             self.tally.retries += 1
+            self._diagnosis.requests += bool(work.probe)
         if not work.intended:
             self._recorder.intend(work.batch)
             work.intended = True
-        if work.probe and work.batch.attempt == 1:
+        if work.probe:
             self.tally.diagnosis_requests += 1
         request = self._target.request(work.batch)
         self.tally.requests += 1

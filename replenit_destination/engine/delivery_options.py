@@ -27,7 +27,7 @@ class DeliveryOptions:
     workers: int = 4
     """Requests under way at once. 0: each is sent on the calling thread, for reproducible tests."""
     max_attempts: int = 10
-    """Sendings of one batch without a usable answer before it is backlog, while others succeed."""
+    """Sendings of one batch without a usable answer before it is searched for the cause."""
     retry_budget_seconds: float = 300.0
     """How long every request may fail before delivery stops."""
     throttle_budget_seconds: float = 7200.0

@@ -1,8 +1,8 @@
 """What really changed: assembled rows against accepted ones, inside DuckDB.
 
-Per entity the comparison fills two temp tables of the work connection, `pending` (rows that render differently
-from what was accepted, or that the ledger wants looked at) and `gone` (accepted keys that no row makes any more).
-JSON is kept only for what changed; nothing passes through Python here.
+Per entity the comparison fills two temp tables of the work connection, `pending` (rows that render
+differently from what was accepted, or that the ledger wants looked at) and `gone` (accepted keys
+that no row makes any more). JSON is kept only for what changed; nothing passes through Python here.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class RowFault:
 class Comparison:
     """What comparing one entity found; the rows themselves are in `pending` and `gone`.
 
-    `source_rows` is the number of root rows the source has, `held` how many documents the vendor holds.
+    `source_rows` is the number of root rows the source has, `held` how many documents the vendor
+    holds.
     """
 
     entity: str
@@ -116,11 +117,15 @@ class Diff:
         if also:
             self.ledger.add_backlog(name, "link", also)
         assembly = Assembly(entity, root=self._materialised_query(entity))
-        scope = Touch(self.work, self.ledger, self.tables, assembly, self.fingerprint).scope(full=full)
+        scope = Touch(self.work, self.ledger, self.tables, assembly, self.fingerprint).scope(
+            full=full
+        )
         rows = self._count(f"SELECT count(*) FROM {assembly.relation}")
         if not (scope.rows or scope.source_changed or scope.backlog):
             return Comparison(name, scope, rows)
-        self.work.execute(f"CREATE OR REPLACE TEMP TABLE keyed AS {assembly.keyed(scope.condition)}")
+        self.work.execute(
+            f"CREATE OR REPLACE TEMP TABLE keyed AS {assembly.keyed(scope.condition)}"
+        )
         self._drop_stale_evidence(name)
         faults = self._exclude_duplicates(assembly)
         faults += self._keyless(entity)
@@ -158,8 +163,8 @@ class Diff:
     def _exclude_duplicates(self, assembly: Assembly) -> list[RowFault]:
         """Fill `excluded` with the rows that lose to another of their key, or collide with it.
 
-        Rows of one key are versions of one thing only when the mapping declares which wins. Two people are never
-        merged, whatever the order says (real-shops.md rule 7).
+        Rows of one key are versions of one thing only when the mapping declares which wins. Two
+        people are never merged, whatever the order says (real-shops.md rule 7).
         """
         self.work.execute(
             "CREATE OR REPLACE TEMP TABLE doubled AS SELECT key FROM keyed"
@@ -171,7 +176,9 @@ class Diff:
         rows = "{row} IN (SELECT _row FROM keyed WHERE key IN (SELECT key FROM doubled))"
         self.work.execute(f"CREATE OR REPLACE TEMP TABLE ranked AS {assembly.ranked(rows)}")
         collides = "true" if assembly.entity.root.order is None else "identities > 1"
-        self.work.execute(f"INSERT INTO excluded SELECT _row FROM ranked WHERE place > 1 OR {collides}")
+        self.work.execute(
+            f"INSERT INTO excluded SELECT _row FROM ranked WHERE place > 1 OR {collides}"
+        )
         collided = self.work.execute(
             "SELECT key, list(source_id ORDER BY source_id), max(identities) FROM ranked"
             f" WHERE {collides} GROUP BY key ORDER BY key"
@@ -192,25 +199,31 @@ class Diff:
         return RowFault(spec.name, key, source_ids[0] or key, spec.key, f"{who}; {advice}")
 
     def _keyless(self, entity: BoundEntity) -> list[RowFault]:
-        """Return the rows that have no key; their place in the ledger is named after the source's identity."""
+        """Return the rows that have no key; their place in the ledger is named after the source's
+        identity.
+        """
         rows = self.work.execute(
             "SELECT DISTINCT source_id FROM keyed"
             " WHERE key IS NULL AND NOT destroyed AND source_id IS NOT NULL ORDER BY 1"
         ).fetchall()
         spec = entity.spec
         return [
-            RowFault(spec.name, KEYLESS + row[0], row[0], spec.key, "is empty; nothing identifies it")
+            RowFault(
+                spec.name, KEYLESS + row[0], row[0], spec.key, "is empty; nothing identifies it"
+            )
             for row in rows
         ]
 
     def _fill_pending(self, assembly: Assembly, scope: Scope, *, force: bool) -> None:
-        entity, spec = assembly.entity, assembly.entity.spec
+        _entity, spec = assembly.entity, assembly.entity.spec
         granted = ", ".join(
             f"CASE WHEN document ->> {literal('$.' + name)} = 'true' THEN {literal(name)} END"
             for name in spec.consents
         )
         grants = f"list_filter([{granted}], lambda x: x IS NOT NULL)" if granted else "[]"
-        newest = f"document ->> {literal('$.' + spec.newest_first)}" if spec.newest_first else "NULL"
+        newest = (
+            f"document ->> {literal('$.' + spec.newest_first)}" if spec.newest_first else "NULL"
+        )
         for condition in self._partitions(assembly, scope):
             self.work.execute(
                 f"INSERT INTO pending\n"
@@ -254,12 +267,15 @@ class Diff:
     def _fill_gone(self, assembly: Assembly, scope: Scope) -> None:
         """Find the documents the vendor may hold that no row makes any more, and why.
 
-        `cause` is destroyed (there is evidence), rekeyed (the row lives on under another key, `alive_as`), or
-        vanished (it is merely not there). What was retired before has source hash 0 and is no news.
+        `cause` is destroyed (there is evidence), rekeyed (the row lives on under another key,
+        `alive_as`), or vanished (it is merely not there). What was retired before has source hash 0
+        and is no news.
         """
         spec = assembly.entity.spec
         everything_sql = "FROM keyed" if scope.condition == "true" else assembly.keyed()
-        alive = f"SELECT key, source_id FROM ({everything_sql}) WHERE key IS NOT NULL AND NOT destroyed"
+        alive = (
+            f"SELECT key, source_id FROM ({everything_sql}) WHERE key IS NOT NULL AND NOT destroyed"
+        )
         self.work.execute(
             f"CREATE OR REPLACE TEMP TABLE missing AS\n"
             f"SELECT key, source_id, body, children FROM {self.ledger.schema}.entry AS entry\n"
@@ -295,4 +311,3 @@ class Diff:
     def _count(self, query: str) -> int:
         row = self.work.execute(query).fetchone()
         return int(row[0]) if row else 0
-

@@ -1,7 +1,8 @@
 """Evidence of destruction: which rows the source has really deleted.
 
-dlt's merge removes a hard-deleted row from its table and leaves no trace there; only the staging dataset still
-has the row, until the next load. So it is read before anything else and kept in the ledger.
+dlt's merge removes a hard-deleted row from its table and leaves no trace there; only the staging
+dataset still has the row, until the next load. So it is read before anything else and kept in the
+ledger.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replenit_destination.engine.assembly import Assembly
-from replenit_destination.engine.binding import BoundEntity, Tables
 from replenit_destination.engine.sql import quote
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from replenit_destination.engine.binding import Lookup
+    from replenit_destination.engine.binding import BoundEntity, Lookup, Tables
     from replenit_destination.engine.ledger import Ledger
 
 __all__ = ["collect"]
@@ -53,7 +53,9 @@ def collect(
 
 
 def _deleted(staging: Tables, hard_deletes: Mapping[str, str], table: str) -> str | None:
-    """Return the condition under which dlt deletes a row: a true flag, or any value of another type."""
+    """Return the condition under which dlt deletes a row: a true flag, or any value of another
+    type.
+    """
     flag, columns = hard_deletes.get(table), staging.columns(table)
     if flag is None or flag not in columns:
         return None

@@ -1,7 +1,7 @@
 """Guards on removals: a filtered source must not empty the vendor's side.
 
-`real-shops.md` rule 11: deletes and child deletes are counted per entity over a rolling week and refused above
-max(5, min(10 %, 500)); no source rows where there were some always refuses.
+`real-shops.md` rule 11: deletes and child deletes are counted per entity over a rolling week and
+refused above max(5, min(10 %, 500)); no source rows where there were some always refuses.
 """
 
 from __future__ import annotations

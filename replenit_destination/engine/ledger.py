@@ -1,18 +1,16 @@
 """The ledger: what the vendor has accepted, or may hold.
 
-It is a DuckDB file of its own, attached to the staging database's connection. While a run sends, intents and
-outcomes are appended; `fold` turns them into entries. A run that was killed leaves its intents behind, and the
-next `open` folds them: what may have reached the vendor is then in doubt, is sent again if it is still there, and
-deleted if it is not.
+It is a DuckDB file of its own, attached to the staging database's connection. While a run sends,
+intents and outcomes are appended; `fold` turns them into entries. A run that was killed leaves its
+intents behind, and the next `open` folds them: what may have reached the vendor is then in doubt,
+is sent again if it is still there, and deleted if it is not.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -23,6 +21,9 @@ from replenit_destination.engine.sql import literal, queries, quote
 from replenit_destination.exceptions import LedgerBusyError, LedgerVersionError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from replenit_destination.engine.clock import Clock
     from replenit_destination.engine.documents import Batch, Item
 
@@ -43,7 +44,7 @@ _INTENT = pa.schema(
         ("child", pa.string()),
         ("children", _TEXTS),
         ("source_id", pa.string()),
-        ("at", pa.float64()),
+        ("moment", pa.float64()),
     ]
 )
 _OUTCOME = pa.schema(
@@ -70,7 +71,7 @@ _OUTCOME = pa.schema(
         ("field", pa.string()),
         ("reason", pa.string()),
         ("words", pa.string()),
-        ("at", pa.float64()),
+        ("moment", pa.float64()),
     ]
 )
 
@@ -151,8 +152,8 @@ class Processed:
 class Ledger:
     """The part of a ledger file that belongs to one account: one tenant at one host.
 
-    It implements the delivery's `Recorder`. All methods run on the thread that opened it; every write is durable
-    when the method returns.
+    It implements the delivery's `Recorder`. All methods run on the thread that opened it; every
+    write is durable when the method returns.
 
     Args:
         file: The attached file.
@@ -160,7 +161,8 @@ class Ledger:
         host: Scheme, host and port.
         tenant: The tenant id.
         run: A name for this run, unique in the file.
-        fingerprint: The contract's and mapping's, kept with refusals: a refused document is tried again when it
+        fingerprint: The contract's and mapping's, kept with refusals: a refused document is tried
+            again when it
             changes.
         bodies: Entities whose documents are kept whole.
         clock: Source of the time written to rows.
@@ -187,7 +189,8 @@ class Ledger:
         self.connection = file.connection
         self.account = self._account(target, host, tenant)
 
-    # -- the delivery's recorder ----------------------------------------------------------------------------
+    # -- the delivery's recorder
+    # ----------------------------------------------------------------------------
 
     def intend(self, batch: Batch) -> None:
         """Record that a batch is about to leave; what it holds may reach the vendor from now on."""
@@ -203,7 +206,7 @@ class Ledger:
                 "child": item.child if isinstance(item, Removal) else "",
                 "children": list(item.children) if isinstance(item, Document) else None,
                 "source_id": item.source_id if isinstance(item, Document) else None,
-                "at": at,
+                "moment": at,
             }
             for item in batch.items
         ]
@@ -232,7 +235,7 @@ class Ledger:
             "field": outcome.field,
             "reason": outcome.reason,
             "words": outcome.words,
-            "at": at,
+            "moment": at,
         }
         if isinstance(item, Document):
             keep = item.entity in self.bodies and outcome.verdict in _TAKEN
@@ -265,17 +268,20 @@ class Ledger:
             f"INSERT INTO {self.schema}.outcome BY NAME\n"
             "SELECT ? AS run, 0 AS batch, ? AS account, entity, key, 'upsert' AS action, '' AS child,\n"
             "  'backlog' AS verdict, source_id, source_hash, source_rows, ? AS reason,\n"
-            "  to_timestamp(?) AS at\n"
+            "  to_timestamp(?) AS moment\n"
             "FROM pending WHERE NOT EXISTS (\n"
             f"  SELECT 1 FROM {self.schema}.outcome AS known WHERE known.action = 'upsert'\n"
             "    AND known.entity = pending.entity AND known.key = pending.key)",
             [self.run, self.account, reason, self.clock.now()],
         )
 
-    # -- folding --------------------------------------------------------------------------------------------
+    # -- folding
+    # --------------------------------------------------------------------------------------------
 
     def fold(self) -> None:
-        """Turn what was appended into entries, in one transaction. Does nothing when there is nothing."""
+        """Turn what was appended into entries, in one transaction. Does nothing when there is
+        nothing.
+        """
         row = self.connection.execute(
             f"SELECT (SELECT count(*) FROM {self.schema}.intent)"
             f" + (SELECT count(*) FROM {self.schema}.outcome)"
@@ -296,7 +302,8 @@ class Ledger:
         self.connection.execute("COMMIT")
         self.connection.execute("DROP TABLE folded")
 
-    # -- what was processed ---------------------------------------------------------------------------------
+    # -- what was processed
+    # ---------------------------------------------------------------------------------
 
     def processed(self, dataset: str, entity: str) -> dict[str, Processed]:
         """Return, per table, the load ids whose rows of an entity were already compared."""
@@ -321,8 +328,7 @@ class Ledger:
         ]
         self.connection.execute("BEGIN")
         self.connection.execute(
-            f"DELETE FROM {self.schema}.processed"
-            " WHERE account = ? AND dataset = ? AND entity = ?",
+            f"DELETE FROM {self.schema}.processed WHERE account = ? AND dataset = ? AND entity = ?",
             [self.account, dataset, entity],
         )
         if rows:
@@ -331,10 +337,12 @@ class Ledger:
             self.connection.execute(f"INSERT INTO {self.schema}.processed VALUES {marks}", values)
         self.connection.execute("COMMIT")
 
-    # -- small facts ----------------------------------------------------------------------------------------
+    # -- small facts
+    # ----------------------------------------------------------------------------------------
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Return, per entity, how many entries are in each state, and how many children the vendor holds.
+        """Return, per entity, how many entries are in each state, and how many children the vendor
+        holds.
 
         `sent` are at the vendor or may be, `settled` are there as they should be.
         """
@@ -354,7 +362,7 @@ class Ledger:
         """Return how many documents and how many children of an entity were deleted since a moment."""
         row = self.connection.execute(
             "SELECT count(*) FILTER (WHERE NOT child), count(*) FILTER (WHERE child)"
-            f" FROM {self.schema}.removed WHERE account = ? AND entity = ? AND at >= to_timestamp(?)",
+            f" FROM {self.schema}.removed WHERE account = ? AND entity = ? AND moment >= to_timestamp(?)",
             [self.account, entity, since],
         ).fetchone()
         return (int(row[0]), int(row[1])) if row else (0, 0)
@@ -413,7 +421,9 @@ class Ledger:
             )
 
     def add_backlog(self, entity: str, reason: str, query: str) -> None:
-        """Mark the entries whose keys a query returns, to be looked at again by the next comparison."""
+        """Mark the entries whose keys a query returns, to be looked at again by the next
+        comparison.
+        """
         self.connection.execute(
             f"UPDATE {self.schema}.entry SET backlog = ? WHERE account = ? AND entity = ?"
             f" AND backlog IS NULL AND key IN ({query})",
@@ -464,5 +474,3 @@ def _holder(message: str) -> str:
     """Return DuckDB's words on who holds the file, for instance ` by process 4711`."""
     _, found, rest = message.partition("(PID ")
     return f" by process {rest.split(')')[0]}" if found else ""
-
-

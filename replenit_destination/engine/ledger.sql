@@ -36,7 +36,7 @@ CREATE TABLE {ledger}.entry (
 CREATE TABLE {ledger}.intent (
   run VARCHAR NOT NULL, batch INTEGER NOT NULL, account INTEGER NOT NULL, entity VARCHAR NOT NULL,
   key VARCHAR NOT NULL, action VARCHAR NOT NULL, child VARCHAR NOT NULL, children VARCHAR[],
-  source_id VARCHAR, at TIMESTAMPTZ NOT NULL
+  source_id VARCHAR, moment TIMESTAMPTZ NOT NULL
 );
 
 CREATE SEQUENCE {ledger}.outcome_order;
@@ -48,12 +48,12 @@ CREATE TABLE {ledger}.outcome (
   source_id VARCHAR, content_hash UBIGINT, source_hash UBIGINT, source_rows INTEGER,
   children VARCHAR[], lines VARCHAR, grants VARCHAR[], fields VARCHAR, body VARCHAR,
   request_id VARCHAR,
-  fingerprint VARCHAR, field VARCHAR, reason VARCHAR, words VARCHAR, at TIMESTAMPTZ NOT NULL
+  fingerprint VARCHAR, field VARCHAR, reason VARCHAR, words VARCHAR, moment TIMESTAMPTZ NOT NULL
 );
 
 -- The rolling week the guard counts over.
 CREATE TABLE {ledger}.removed (
-  account INTEGER NOT NULL, entity VARCHAR NOT NULL, child BOOLEAN NOT NULL, at TIMESTAMPTZ NOT NULL
+  account INTEGER NOT NULL, entity VARCHAR NOT NULL, child BOOLEAN NOT NULL, moment TIMESTAMPTZ NOT NULL
 );
 
 -- The load ids already compared, with their row counts: a set, never a maximum.
@@ -64,7 +64,7 @@ CREATE TABLE {ledger}.processed (
 
 -- Rows known to be destroyed at the source, as opposed to merely not being there.
 CREATE TABLE {ledger}.evidence (
-  account INTEGER NOT NULL, entity VARCHAR NOT NULL, source_id VARCHAR NOT NULL, at TIMESTAMPTZ NOT NULL
+  account INTEGER NOT NULL, entity VARCHAR NOT NULL, source_id VARCHAR NOT NULL, moment TIMESTAMPTZ NOT NULL
 );
 
 CREATE TABLE {ledger}.promotion (
@@ -78,12 +78,12 @@ CREATE TABLE {ledger}.run (
 
 -- name: intend
 INSERT INTO {ledger}.intent
-SELECT run, batch, account, entity, key, action, child, children, source_id, to_timestamp(at)
+SELECT run, batch, account, entity, key, action, child, children, source_id, to_timestamp(moment)
 FROM _rows
 
 -- name: record
 INSERT INTO {ledger}.outcome BY NAME
-SELECT * REPLACE (to_timestamp(at) AS at) FROM _rows
+SELECT * REPLACE (to_timestamp(moment) AS moment) FROM _rows
 
 -- name: folded
 -- One row per key that intents or outcomes speak of: its entry as it must be from now on.
@@ -197,7 +197,7 @@ SELECT
   CASE WHEN accepted THEN outcome.grants ELSE entry.grants END AS grants,
   CASE WHEN accepted THEN outcome.fields ELSE entry.fields END AS fields,
   CASE WHEN accepted THEN outcome.body ELSE entry.body END AS body,
-  CASE WHEN accepted THEN outcome.at ELSE entry.accepted_at END AS accepted_at,
+  CASE WHEN accepted THEN outcome.moment ELSE entry.accepted_at END AS accepted_at,
   CASE WHEN accepted THEN verdict = 'accepted' ELSE entry.confirmed END AS confirmed,
   CASE WHEN accepted THEN outcome.run ELSE entry.run END AS run,
   CASE WHEN accepted THEN outcome.request_id ELSE entry.request_id END AS request_id,
@@ -217,7 +217,7 @@ SELECT
   CASE WHEN accepted OR same THEN NULL WHEN refused THEN outcome.words ELSE entry.words END AS words,
   CASE WHEN accepted OR same THEN 0 WHEN refused THEN coalesce(entry.attempts, 0) + 1
        ELSE entry.attempts END AS attempts,
-  CASE WHEN accepted OR same THEN NULL WHEN refused THEN coalesce(entry.refused_at, outcome.at)
+  CASE WHEN accepted OR same THEN NULL WHEN refused THEN coalesce(entry.refused_at, outcome.moment)
        ELSE entry.refused_at END AS refused_at
 FROM judged
 
@@ -232,7 +232,7 @@ SELECT * EXCLUDE (gone) FROM folded WHERE NOT gone
 
 -- name: count_removed
 INSERT INTO {ledger}.removed
-SELECT account, entity, action = 'delete_child', at
+SELECT account, entity, action = 'delete_child', moment
 FROM {ledger}.outcome
 WHERE action <> 'upsert' AND verdict IN ('accepted', 'unconfirmed')
 

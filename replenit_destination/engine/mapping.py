@@ -1,7 +1,8 @@
 """What the user says: which tables and expressions make which documents.
 
-A mapping comes from a TOML file, a Python dict or a preset's name, and is checked as a whole: `Mapping.entities`
-reports every fault of form at once, `binding.bind` every fault against the tables at hand.
+A mapping comes from a TOML file, a Python dict or a preset's name, and is checked as a whole:
+`Mapping.entities` reports every fault of form at once, `binding.bind` every fault against the
+tables at hand.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ _SOURCES = ("table", "query", "column")
 class LookupMapping:
     """A joined table of which each row sees at most one row, as `name.column`.
 
-    `on` is joined column → column of the table that looks up; empty means a dlt child table, joined by dlt's keys.
+    `on` is joined column → column of the table that looks up; empty means a dlt child table, joined
+    by dlt's keys.
     """
 
     name: str
@@ -44,7 +46,9 @@ class LookupMapping:
 
 @dataclass(frozen=True, slots=True)
 class ChildMapping:
-    """Where the child documents of an entity come from: a table, or a JSON or LIST column of the parent."""
+    """Where the child documents of an entity come from: a table, or a JSON or LIST column of the
+    parent.
+    """
 
     block: str
     fields: MappingOf[str, str]
@@ -59,7 +63,9 @@ class ChildMapping:
 
 @dataclass(frozen=True, slots=True)
 class EntityMapping:
-    """How one entity's documents are made: a root table or query, and an SQL expression per vendor field."""
+    """How one entity's documents are made: a root table or query, and an SQL expression per vendor
+    field.
+    """
 
     entity: str
     fields: MappingOf[str, str]
@@ -138,8 +144,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _merge(base: MappingOf[str, Any], changes: MappingOf[str, Any]) -> dict[str, Any]:
     """Return `base` with `changes` written over it, table by table.
 
-    A new source (`table`, `query` or `column`) displaces the old one together with its `on`; a field that is
-    mapped anew is replaced whole.
+    A new source (`table`, `query` or `column`) displaces the old one together with its `on`; a
+    field that is mapped anew is replaced whole.
     """
     merged = dict(base)
     if any(source in changes for source in _SOURCES):
@@ -159,9 +165,7 @@ def _merge(base: MappingOf[str, Any], changes: MappingOf[str, Any]) -> dict[str,
 class _Reader:
     """Reads the nested dict into mappings and collects every fault on the way."""
 
-    def __init__(
-        self, mapping: Mapping, specs: Sequence[EntitySpec], presets: Path | None
-    ) -> None:
+    def __init__(self, mapping: Mapping, specs: Sequence[EntitySpec], presets: Path | None) -> None:
         self.mapping = mapping
         self.specs = sorted(specs, key=lambda spec: spec.stage)
         self.presets = presets
@@ -302,7 +306,9 @@ class _Reader:
                 self._fault("amounts", f'say "gross" or "net"; `{place}` depends on it')
                 return None
             return self._text(place, value[self.amounts])
-        self._fault(place, "write a column, an SQL expression, { rule = … } or { gross = …, net = … }")
+        self._fault(
+            place, "write a column, an SQL expression, { rule = … } or { gross = …, net = … }"
+        )
         return None
 
     def _rule(
@@ -315,7 +321,9 @@ class _Reader:
     ) -> str | None:
         rules = dict(entity.derived.get(name, {})) if entity else {}
         if rule not in rules:
-            cause = f"no rule `{rule}`; there are {', '.join(sorted(rules)) or 'none for this field'}"
+            cause = (
+                f"no rule `{rule}`; there are {', '.join(sorted(rules)) or 'none for this field'}"
+            )
             self._fault(place, cause, nearest(str(rule), rules))
             return None
         return _substitute(rules[rule], written)
@@ -343,9 +351,7 @@ class _Reader:
         self._fault(place, "write a table, [" + place + "]")
         return {}
 
-    def _refuse_unknown(
-        self, place: str, raw: MappingOf[str, Any], allowed: Sequence[str]
-    ) -> None:
+    def _refuse_unknown(self, place: str, raw: MappingOf[str, Any], allowed: Sequence[str]) -> None:
         for key in raw:
             if key not in allowed:
                 here = f"{place}.{key}" if place else key
@@ -356,12 +362,18 @@ class _Reader:
 
 
 def _substitute(rule: str, written: MappingOf[str, Any]) -> str:
-    """Return the rule with each field name replaced by that field's own expression, NULL when unmapped."""
+    """Return the rule with each field name replaced by that field's own expression, NULL when
+    unmapped.
+    """
     words = rule.replace("(", " ( ").replace(")", " ) ").replace(",", " , ").split()
     return " ".join(
-        f"({written[word]})" if word in written else ("NULL" if word[:1].isupper() and word not in _SQL_WORDS else word)
+        f"({written[word]})"
+        if word in written
+        else ("NULL" if word[:1].isupper() and word not in _SQL_WORDS else word)
         for word in words
     )
 
 
-_SQL_WORDS = frozenset({"OR", "AND", "NOT", "NULL", "CASE", "WHEN", "THEN", "ELSE", "END", "IS", "TRUE", "FALSE"})
+_SQL_WORDS = frozenset(
+    {"OR", "AND", "NOT", "NULL", "CASE", "WHEN", "THEN", "ELSE", "END", "IS", "TRUE", "FALSE"}
+)

@@ -1,7 +1,7 @@
 """What to do about documents that no source row makes any more.
 
-Evidence decides (real-shops.md rules 8 and 10), the guard limits (rule 11), and the target says whether the
-removed is deleted or re-sent altered, for instance as unavailable.
+Evidence decides (real-shops.md rules 8 and 10), the guard limits (rule 11), and the target says
+whether the removed is deleted or re-sent altered, for instance as unavailable.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["RETIRED", "Removals"]
 
 RETIRED = 0
-"""The source hash of a document that was re-sent as gone: no row renders to it, and it is no news."""
+"""The source hash of a document that was re-sent as gone: no row renders to it, and it is no news.
+"""
 
 _SAMPLES = 3
 
@@ -71,7 +72,9 @@ class Removals:
     def children(
         self, removals: Sequence[Removal], source_rows: dict[str, int]
     ) -> tuple[list[Removal], list[Withheld], list[Removal]]:
-        """Split child removals into those that may go, the withheld ones in words, and these themselves."""
+        """Split child removals into those that may go, the withheld ones in words, and these
+        themselves.
+        """
         allowed: list[Removal] = []
         withheld: list[Withheld] = []
         kept: list[Removal] = []

@@ -1,6 +1,7 @@
 """How a source value of some DuckDB type is written into a row's JSON, per kind of vendor field.
 
-The forms are those of `target.Kind`. Numbers travel as text, so that DECIMAL stays exact from source to JSON.
+The forms are those of `target.Kind`. Numbers travel as text, so that DECIMAL stays exact from
+source to JSON.
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from replenit_destination.engine.guards import Withheld
     from replenit_destination.engine.tally import Tally
 
@@ -37,9 +38,10 @@ COUNTERS = (
 class EntityReport:
     """The counts of one entity.
 
-    `created`, `updated`, `deleted` and `children_deleted` were accepted in this run. `unchanged` is what the
-    vendor has and needed nothing. `withheld` are removals that guards keep back; `rejected` (by our rules),
-    `quarantined` (by the vendor) and `backlog` (not decided) are what stands so at the end of the run.
+    `created`, `updated`, `deleted` and `children_deleted` were accepted in this run. `unchanged` is
+    what the vendor has and needed nothing. `withheld` are removals that guards keep back;
+    `rejected` (by our rules), `quarantined` (by the vendor) and `backlog` (not decided) are what
+    stands so at the end of the run.
     """
 
     created: int = 0
@@ -73,9 +75,9 @@ class EntityReport:
 class Report:
     """The result of one push.
 
-    `seconds` is per step. `refusals` are (entity, field, reason) → documents, standing at the end; `left_out` are
-    (entity, what, field, reason) → documents that travelled without something. `samples` name refused documents
-    by key hash.
+    `seconds` is per step. `refusals` are (entity, field, reason) → documents, standing at the end;
+    `left_out` are (entity, what, field, reason) → documents that travelled without something.
+    `samples` name refused documents by key hash.
     """
 
     target: str

@@ -6,6 +6,7 @@ would be too. The *retry budget*: nothing at all has succeeded for too long.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Backoff", "CircuitSettings", "Health"]
 
 FEW_FAILURES = 5
+CHANCE = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,18 @@ class Health:
         self.failures_in_a_row = 0
         self.throttles_in_a_row = 0
         self.successes = 0
+        self._failures = 0
 
     @property
     def troubled(self) -> bool:
         """Whether to send one request at a time until one succeeds."""
         return self.failures_in_a_row >= 3 or self.throttles_in_a_row > 0
+
+    @property
+    def telling_failures(self) -> int:
+        """How many failures in a row are no chance at the rate of this delivery; at least three."""
+        rate = (self._failures + 1) / (self._failures + self.successes + 2)
+        return max(3, math.ceil(math.log(CHANCE) / math.log(rate)))
 
     def begin(self) -> None:
         """Forget when trouble began: time between stages is no time of failing."""
@@ -84,9 +93,15 @@ class Health:
         self.failures_in_a_row = self.throttles_in_a_row = 0
         self.successes += 1
 
-    def failed(self, now: float) -> None:
-        """Note a transient failure: no answer, or a server error."""
-        self._recent.append(False)
+    def failed(self, now: float, *, searching: bool = False) -> None:
+        """Note a transient failure: no answer, or a server error.
+
+        While searching for a document that makes the service fail, failures are what is expected,
+        so they do not count for the circuit.
+        """
+        if not searching:
+            self._recent.append(False)
+        self._failures += 1
         self.failures_in_a_row += 1
         self._last_trouble = now
         if self._failing_since is None:

@@ -2,8 +2,9 @@
 
     recover ─ bind ─ diff ─ validate ─ batch ─ send ─ record ─ report
 
-What an earlier run left undecided is folded first. Entities are compared stage by stage, then delivered: withdrawn
-consents before everything else, products beside customers, orders after both, removals last.
+What an earlier run left undecided is folded first. Entities are compared stage by stage, then
+delivered: withdrawn consents before everything else, products beside customers, orders after both,
+removals last.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ from replenit_destination.engine.validation import Links, Validation, read_pendi
 from replenit_destination.exceptions import ActivationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from random import Random
 
@@ -254,7 +255,9 @@ class _Run:
                 self.books.note(Outcome(row, Verdict.REJECTED, 0, "", fault.field, fault.reason))
 
     def _woken_by_consent(self, spec: EntitySpec) -> str | None:
-        """Return SQL for documents that wait for somebody's consent, when anyone's may have changed."""
+        """Return SQL for documents that wait for somebody's consent, when anyone's may have
+        changed.
+        """
         for entity in {*spec.link.values(), *spec.child_link.values()}:
             gate = self.specs[entity].gate
             if gate and entity in self.compared and self.compared[entity].scope.rows:

@@ -1,7 +1,7 @@
 """The few things the engine needs to know about SQL text.
 
-Identifiers pass `quote`, values are bound. What a user's expression refers to is read from DuckDB's own parser
-(`json_serialize_sql`), never guessed from the text.
+Identifiers pass `quote`, values are bound. What a user's expression refers to is read from DuckDB's
+own parser (`json_serialize_sql`), never guessed from the text.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import duckdb
 
 __all__ = [
@@ -74,8 +75,8 @@ class ExpressionError(ValueError):
 class Expression:
     """A user's SQL expression and what it refers to.
 
-    `references` are the column references as written, outside of sub-queries and without lambda parameters, for
-    instance `("email",)` or `("customer", "email")`.
+    `references` are the column references as written, outside of sub-queries and without lambda
+    parameters, for instance `("email",)` or `("customer", "email")`.
     """
 
     text: str
@@ -99,10 +100,12 @@ def parse(connection: duckdb.DuckDBPyConnection, text: str) -> Expression:
         raise ExpressionError(tree.get("error_message", "cannot be parsed").splitlines()[0])
     nodes = [statement["node"] for statement in tree["statements"]]
     if len(nodes) != 1 or len(nodes[0]["select_list"]) != 1 or "CROSS" in str(nodes[0].get("type")):
-        raise ExpressionError("more than one expression")
+        msg = "more than one expression"
+        raise ExpressionError(msg)
     root = nodes[0]["select_list"][0]
     if root["class"] == "FUNCTION" and root["function_name"] == "row":
-        raise ExpressionError("more than one expression")
+        msg = "more than one expression"
+        raise ExpressionError(msg)
     found = set(_references(root, frozenset()))
     return Expression(text, frozenset(found), has_subquery=_has_class(root, "SUBQUERY"))
 

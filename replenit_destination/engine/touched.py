@@ -1,8 +1,9 @@
 """Which root rows may make another document than the vendor has accepted.
 
-Known from what the loads really wrote, per table: load ids that were not there when the entity was last compared
-(a set, never a maximum), children and look-ups that were loaded anew, children that lost a row without a trace,
-and the ledger's backlog. Where it cannot be known, everything is compared, and the reason is said.
+Known from what the loads really wrote, per table: load ids that were not there when the entity was
+last compared (a set, never a maximum), children and look-ups that were loaded anew, children that
+lost a row without a trace, and the ledger's backlog. Where it cannot be known, everything is
+compared, and the reason is said.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from replenit_destination.engine.assembly import Assembly
 from replenit_destination.engine.binding import LOAD_ID
 from replenit_destination.engine.sql import literal, quote
 
 if TYPE_CHECKING:
     import duckdb
 
+    from replenit_destination.engine.assembly import Assembly
     from replenit_destination.engine.binding import Block, BoundEntity, Lookup, Tables
     from replenit_destination.engine.ledger import Ledger, Processed
 
@@ -29,10 +30,10 @@ _TOUCHED = "{row} IN (SELECT _row FROM touched)"
 class Scope:
     """The rows an entity's comparison looks at.
 
-    `condition` is SQL on `{row}`; `reason` says why everything is compared, None when only touched rows are;
-    `rows` is their number. `source_changed` is false when no table of the entity was written since last time, so
-    that nothing can have vanished either; `backlog` tells whether the ledger wants anything looked at again.
-    `tables` is what to remember as processed.
+    `condition` is SQL on `{row}`; `reason` says why everything is compared, None when only touched
+    rows are; `rows` is their number. `source_changed` is false when no table of the entity was
+    written since last time, so that nothing can have vanished either; `backlog` tells whether the
+    ledger wants anything looked at again. `tables` is what to remember as processed.
     """
 
     condition: str
@@ -143,9 +144,7 @@ class Touch:
             found += self._by_lookups(child, fresh, self._child_rows)
         return found
 
-    def _by_lookups(
-        self, block: Block, fresh: dict[str, str], rows: object
-    ) -> list[str]:
+    def _by_lookups(self, block: Block, fresh: dict[str, str], rows: object) -> list[str]:
         assert callable(rows)  # noqa: S101 - for the type checker
         return [
             rows(_looking_up(block, lookup, fresh[lookup.table]))
@@ -166,8 +165,8 @@ class Touch:
     ) -> list[str]:
         """Return the roots whose number of children differs from the accepted one.
 
-        A hard-deleted or moved row of an item table of its own leaves no load id behind; it only lowers the count
-        of an old one (real-shops.md rule 20).
+        A hard-deleted or moved row of an item table of its own leaves no load id behind; it only
+        lowers the count of an old one (real-shops.md rule 20).
         """
         child = self.entity.child
         counts = self.assembly.child_rows()

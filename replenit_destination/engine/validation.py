@@ -1,15 +1,15 @@
-"""From pending rows to documents: the target's verdict, canonical JSON, and what else the change asks for.
+"""From pending rows to documents: the target's verdict, canonical JSON, and what else the change
+asks for.
 
-One row at a time, streamed from DuckDB: a row is ready, refused, the very document the vendor already has, or
-waits. A child that was accepted and is not in the document any more is retired inside it (where the target wants
-that) or becomes a removal of its own that follows the document.
+One row at a time, streamed from DuckDB: a row is ready, refused, the very document the vendor
+already has, or waits. A child that was accepted and is not in the document any more is retired
+inside it (where the target wants that) or becomes a removal of its own that follows the document.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from replenit_destination.engine.canonical import canonical
 from replenit_destination.engine.documents import Document, Outcome, Removal, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     import duckdb
 
     from replenit_destination.engine.books import Books
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["Links", "Notes", "Row", "Validation", "content_hash", "read_pending"]
 
 LONGEST_WAIT_SECONDS = 24 * 3600
-"""An order waits so long for its quarantined customer or product, then goes (real-shops.md rule 18)."""
+"""An order waits so long for its quarantined customer or product, then goes (real-shops.md rule
+18).
+"""
 
 _CHUNK = 1000
 _EMPTIED = "became empty; a vendor that keeps omitted fields still shows the old value"
@@ -61,7 +65,8 @@ class Row:
 def read_pending(
     work: duckdb.DuckDBPyConnection, *, urgent: bool, stage: int | None = None
 ) -> Iterator[Row]:
-    """Yield the pending rows of a stage in sending order: live changes before backlog, newest first.
+    """Yield the pending rows of a stage in sending order: live changes before backlog, newest
+    first.
 
     The connection must not be used otherwise until the iterator ends.
     """
@@ -81,8 +86,8 @@ def read_pending(
 class Links:
     """What documents that point to others must know of them.
 
-    `refused` is (entity, key) → when, for documents the vendor has never taken; `gated` is entity → keys whose
-    consent is given, for entities behind a gate.
+    `refused` is (entity, key) → when, for documents the vendor has never taken; `gated` is entity →
+    keys whose consent is given, for entities behind a gate.
     """
 
     refused: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -98,7 +103,9 @@ class Links:
 
 @dataclass
 class Notes:
-    """What was left out of documents that travel all the same: (entity, what, field, reason) → count."""
+    """What was left out of documents that travel all the same: (entity, what, field, reason) →
+    count.
+    """
 
     counts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
 
@@ -114,7 +121,8 @@ class Validation:
 
     Args:
         target: Whose rules.
-        books: Takes the outcome of every row that does not travel, and watches documents that lost a child.
+        books: Takes the outcome of every row that does not travel, and watches documents that lost
+            a child.
         links: Shared with whoever learns of outcomes.
         now: The wall clock in seconds.
         force: Send also what the vendor already has.
@@ -180,7 +188,10 @@ class Validation:
         lost = [child for child in row.children or () if child not in children]
         if lost and spec.child and spec.retire:
             retired = _retired(spec.child, spec.retire, row.body, lost)
-            payload = {**payload, spec.child.property: [*payload[spec.child.property], *retired.values()]}
+            payload = {
+                **payload,
+                spec.child.property: [*payload[spec.child.property], *retired.values()],
+            }
             children = (*children, *retired)
             lost = [child for child in lost if child not in retired]
         body = canonical(payload)
@@ -229,10 +240,11 @@ class Validation:
 
     @staticmethod
     def _remember_lines(spec: EntitySpec, values: dict[str, Any], known: str | None) -> str:
-        """Give child rows that lost an identifier the one they were accepted with, and note all identifiers.
+        """Give child rows that lost an identifier the one they were accepted with, and note all
+        identifiers.
 
-        A product deleted at the source leaves its order lines without it; that must not look like a removed line
-        (real-shops.md rule 14).
+        A product deleted at the source leaves its order lines without it; that must not look like a
+        removed line (real-shops.md rule 14).
         """
         if spec.child is None:
             return ""

@@ -24,7 +24,6 @@ class Work:
     probe: Probe | None = None  # the search this request belongs to
     rest: bool = False  # what was left after a refusal that named documents
     failures: int = 0  # sendings without a usable answer
-    successes_before: int = 0  # of the whole delivery, when this work first failed
     timeouts: int = 0
 
     def part(self, batch: Batch) -> Work:
