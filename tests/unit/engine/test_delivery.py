@@ -308,12 +308,22 @@ def test_throttled_request_waits_as_long_as_asked_and_is_no_failure():
     assert all(b - a >= 7 for a, b in pairwise(moments))
 
 
-def test_batch_that_keeps_failing_while_others_succeed_is_backlog():
+def test_document_that_makes_the_service_fail_is_found_and_is_backlog():
     service = Service(fault=lambda call: "500" if "k0" in call.keys else "")
     bench = Bench(service, options=replace(INLINE, max_attempts=3))
-    bench.deliver(documents(40))
-    assert bench.recorder.counts() == {"backlog": 10, "accepted": 30}
+    bench.deliver(documents(200))
+    assert bench.recorder.keys(Verdict.BACKLOG) == ["k0"]
+    assert bench.recorder.counts() == {"backlog": 1, "accepted": 199}
+    assert bench.delivery.tally.requests <= 20 + 3 + 25
     assert bench.delivery.halted is None
+
+
+def test_batch_that_alone_keeps_failing_is_suspect_when_the_search_budget_is_used_up():
+    service = Service(fault=lambda call: "500" if "k0" in call.keys else "")
+    diagnosis = DiagnosisSettings(share=0, floor=0)
+    bench = Bench(service, options=replace(INLINE, max_attempts=3, diagnosis=diagnosis))
+    bench.deliver(documents(40))
+    assert bench.recorder.counts() == {"suspect": 10, "accepted": 30}
 
 
 def test_dead_service_ends_the_delivery_with_everything_as_backlog():
