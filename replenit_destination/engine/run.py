@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from replenit_destination.engine.quota import Quota
     from replenit_destination.engine.target import EntitySpec, Target, Transport
 
-__all__ = ["PushOptions", "Report", "Staged", "push"]
+__all__ = ["PushOptions", "Report", "Staged", "push", "remember"]
 
 logger = logging.getLogger(__name__)
 
@@ -138,6 +138,32 @@ def push(
         return run.push(delivery)
 
 
+def remember(
+    staged: Staged,
+    target: Target,
+    mapping: Mapping[str, EntityMapping],
+    *,
+    ledger: Path,
+    clock: Clock,
+) -> None:
+    """Keep the evidence of this load's hard deletes, for a push that comes later.
+
+    The staging dataset that holds it is emptied by the next load. Nothing is compared or sent.
+
+    Raises:
+        MappingError: The mapping does not fit the tables.
+        LedgerError: The ledger or the database is in use, or newer than this program.
+    """
+    options = PushOptions()
+    with (
+        opened(staged, memory_limit=options.memory_limit) as connection,
+        closing(LedgerFile(connection, ledger)) as file,
+    ):
+        run = _Run(staged, target, mapping, file, connection, clock, options)
+        run.ledger.fold()
+        run.bind()
+
+
 @contextmanager
 def _quota(
     given: Quota | None, target: Target, folder: Path, clock: Clock, options: PushOptions
@@ -199,7 +225,7 @@ class _Run:
             self.ledger.start_run()
             self.held = self.ledger.counts()
         with self._timed("diff"):
-            bound = self._bind()
+            bound = self.bind()
             self._compare(bound)
             removals = Removals(self.work, self.ledger, self.options.allow_removals, self.held)
             gone = self._decide(removals, bound)
@@ -222,7 +248,8 @@ class _Run:
 
     # -- diff -------------------------------------------------------------------------------------
 
-    def _bind(self) -> dict[str, BoundEntity]:
+    def bind(self) -> dict[str, BoundEntity]:
+        """Bind the mapping, tell what is not there, and keep the evidence of hard deletes."""
         row = self.work.execute("SELECT current_database()").fetchone()
         catalog = str(row[0]) if row else ""
         self.tables = Tables(self.work, catalog, self.staged.dataset)

@@ -255,11 +255,11 @@ class Validation:
             if line is None:
                 continue
             if line in before:
-                _restore(child, spec.child.key, json.loads(before[line]))
+                _restore(child, spec.child.key, orjson.loads(before[line]))
             key = _child_key(spec.child, child)
             if key is not None:
                 now[line] = key
-        return json.dumps(now, ensure_ascii=False, separators=(",", ":")) if now else ""
+        return orjson.dumps(now).decode() if now else ""
 
 
 def _restore(child: dict[str, Any], names: tuple[str, ...], values: list[str]) -> None:
@@ -272,7 +272,7 @@ def _child_key(spec: ChildSpec, child: Mapping[str, Any]) -> str | None:
     values = [child.get(name) for name in spec.key]
     if None in values:
         return None
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    return orjson.dumps(values).decode()
 
 
 def _retired(
