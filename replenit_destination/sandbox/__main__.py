@@ -80,9 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"cannot listen on {given.host}:{given.port}: {error.strerror}\n")
         return 2
     tenants = ", ".join(box.service.tenant_ids)
+    # A key that was given is known to whoever gave it, and may be a real one.
+    key = API_KEY if given.key == API_KEY else "as given"
     sys.stderr.write(
         f"Replenit sandbox ready at {box.url} (profile {given.profile}, tenant {tenants}, "
-        f"key {given.key}); Ctrl-C ends it\n"
+        f"key {key}); Ctrl-C ends it\n"
     )
     sys.stderr.flush()
     stop.wait()

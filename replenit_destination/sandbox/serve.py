@@ -37,7 +37,7 @@ class ServerThread:
 
     def __init__(self, app: AsgiApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._app = app
-        # asyncio switches Nagle's algorithm off only where the protocol is named: else 40 ms a call.
+        # Only with the protocol named does asyncio switch Nagle's algorithm off: 40 ms a call.
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

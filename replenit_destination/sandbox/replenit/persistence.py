@@ -59,6 +59,9 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(
+            mode=0o600
+        )  # people's data, if only a demo's; SQLite gives its log the same mode
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         found = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if found not in (0, FORMAT):

@@ -135,6 +135,16 @@ os.kill(os.getpid(), signal.SIGKILL)
         rows.close()
 
 
+def test_file_is_closed_to_others(vendor, tmp_path):
+    api = vendor(state=tmp_path / "state.sqlite")
+    api.post("orders", api.order(1))
+
+    modes = {file.name: file.stat().st_mode & 0o077 for file in tmp_path.iterdir()}
+
+    assert set(modes) >= {"state.sqlite", "state.sqlite-wal"}
+    assert set(modes.values()) == {0}
+
+
 def test_two_tenants_share_one_file(vendor, tmp_path):
     ids = ["5a11d0b0-0000-4000-8000-000000000001", "5a11d0b0-0000-4000-8000-000000000002"]
     api = vendor(state=tmp_path / "state.sqlite", tenants={"key": ids})
