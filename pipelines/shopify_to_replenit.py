@@ -89,7 +89,7 @@ def live() -> Any:
     missing = missing_live_settings()
     if missing:
         raise MissingSettingsError(missing)
-    mapping = dlt.config.get("destination.replenit.mapping") or "shopify"
+    mapping = dlt.config.get("destination.replenit.mapping", str) or "shopify"
     pipeline = dlt.pipeline(
         "shopify_to_replenit",
         destination=replenit(mapping=mapping, deliver="manual"),
@@ -101,10 +101,10 @@ def live() -> Any:
 def missing_live_settings() -> dict[str, str]:
     """Return every setting of both sides that is not set: its name → where to put it."""
     missing = missing_settings(
-        shop=dlt.config.get("sources.shopify.shop"),
-        access_token=dlt.secrets.get("sources.shopify.access_token"),
-        client_id=dlt.secrets.get("sources.shopify.client_id"),
-        client_secret=dlt.secrets.get("sources.shopify.client_secret"),
+        shop=dlt.config.get("sources.shopify.shop", str),
+        access_token=dlt.secrets.get("sources.shopify.access_token", str),
+        client_id=dlt.secrets.get("sources.shopify.client_id", str),
+        client_secret=dlt.secrets.get("sources.shopify.client_secret", str),
     )
     config = "`.dlt/config.toml` under [destination.replenit], or DESTINATION__REPLENIT__{}"
     closed = "`.dlt/secrets.toml` under [destination.replenit], or DESTINATION__REPLENIT__{}"
@@ -118,8 +118,8 @@ def missing_live_settings() -> dict[str, str]:
     for name, place in places.items():
         stores = dlt.secrets if name == "api_key" else dlt.config
         # A mapping of one's own may say who consented.
-        own = name == "gdpr_optin" and dlt.config.get("destination.replenit.mapping")
-        if not own and not stores.get(f"destination.replenit.{name}"):
+        own = name == "gdpr_optin" and dlt.config.get("destination.replenit.mapping", str)
+        if not own and not stores.get(f"destination.replenit.{name}", str):
             missing[f"destination.replenit.{name}"] = place.format(name.upper())
     return missing
 
@@ -137,7 +137,9 @@ def demo(options: argparse.Namespace) -> Any:
     DEMO_FOLDER.mkdir(mode=0o700, exist_ok=True)
     with ExitStack() as running:
         try:
-            box = ReplenitSandbox(state=DEMO_FOLDER / "replenit.sqlite", port=demo_port())
+            # The profile of the vendor's guide: guests may order without a customer id.
+            state = DEMO_FOLDER / "replenit.sqlite"
+            box = ReplenitSandbox(profile="gitbook", state=state, port=demo_port())
             vendor = running.enter_context(box)
         except OSError as error:
             message = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from graphql import (
     FieldNode,
@@ -80,7 +80,8 @@ class QueryCost:
                 )
                 yield from self._fields(node.selection_set, condition)
             elif isinstance(node, FieldNode) and node.selection_set:
-                kind = get_named_type(parent.fields[node.name.value].type)  # type: ignore[attr-defined]
+                field = parent.fields[node.name.value]  # type: ignore[attr-defined]
+                kind = cast("GraphQLNamedType", get_named_type(field.type))
                 yield node, node.selection_set, kind
 
     def _sum(

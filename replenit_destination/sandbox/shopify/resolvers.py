@@ -6,20 +6,23 @@ paged by opaque cursors that hold the last id and the last sort value, as record
 
 from __future__ import annotations
 
-import base64
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from graphql import GraphQLError, GraphQLResolveInfo, get_named_type
+from graphql import GraphQLError, get_named_type
 
 from replenit_destination.sandbox.shopify import views
+from replenit_destination.sandbox.shopify.paging import page_of
 from replenit_destination.sandbox.shopify.search import Search, parse_search
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from graphql import GraphQLResolveInfo
+
     from replenit_destination.sandbox.shopify.store import ShopStore
+
+    ResolveInfo = GraphQLResolveInfo[Any]
 
 __all__ = ["ALL_SCOPES", "Execution"]
 
@@ -43,7 +46,6 @@ SORT_FIELDS = {
     "PROCESSED_AT": "processedAt",
     "TITLE": "title",
 }
-MAX_PAGE = 250
 PII_DENIED = (
     "This app is not approved to access the {name} object. Access to personally identifiable "
     "information (PII) like customer names, addresses, emails, phone numbers is only available on "
@@ -79,7 +81,7 @@ class Execution:
         self.indexed_until = indexed_until
         self.searches: list[View] = []
 
-    def resolve(self, source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+    def resolve(self, source: Any, info: ResolveInfo, **arguments: Any) -> Any:
         """Resolve any field: the default resolver of the execution."""
         name = info.field_name
         if info.parent_type.name == "QueryRoot":
@@ -89,10 +91,10 @@ class Execution:
             value = value()
         kind = get_named_type(info.return_type).name
         if kind.endswith("Connection"):
-            return _page(value, arguments, sort="id", field=name)
+            return page_of(value, arguments, sort="id", field=name)
         return _to_the_second(value) if kind == "DateTime" else value
 
-    def _root(self, name: str, info: GraphQLResolveInfo, arguments: View) -> Any:
+    def _root(self, name: str, info: ResolveInfo, arguments: View) -> Any:
         scope = SCOPE_OF.get(name)
         if scope and scope not in self.scopes:
             message = f"Access denied for {name} field. Required access: `{scope}` access scope."
@@ -142,7 +144,7 @@ class Execution:
             return views.product_view(self.shop, record)
         return views.event_view(record)
 
-    def _matching(self, kind: str, info: GraphQLResolveInfo, arguments: View) -> list[View]:
+    def _matching(self, kind: str, info: ResolveInfo, arguments: View) -> list[View]:
         search = parse_search(kind, arguments.get("query"), self.shop.timezone)
         self._note(search, info)
         stored = getattr(self.shop, kind)
@@ -152,24 +154,24 @@ class Execution:
         # Searches look at the records; a view is made only of what is shown.
         return [record for record in records if search.matches(record)]
 
-    def _note(self, search: Search, info: GraphQLResolveInfo) -> None:
+    def _note(self, search: Search, info: ResolveInfo) -> None:
         if search.warnings:
             key = info.path.key
             self.searches.append(search.extension(str(key)))
 
-    def _count(self, kind: str, info: GraphQLResolveInfo, arguments: View) -> View:
+    def _count(self, kind: str, info: ResolveInfo, arguments: View) -> View:
         count = len(self._matching(kind, info, arguments))
         limit = arguments.get("limit", 10_000)
         if limit is not None and count > limit:
             return {"count": limit, "precision": "AT_LEAST"}
         return {"count": count, "precision": "EXACT"}
 
-    def _listing(self, kind: str, info: GraphQLResolveInfo, arguments: View) -> View:
+    def _listing(self, kind: str, info: ResolveInfo, arguments: View) -> View:
         sort = SORT_FIELDS.get(arguments.get("sortKey") or "ID", "id")
         records = sorted(self._matching(kind, info, arguments), key=lambda r: (r[sort], r["id"]))
         if arguments.get("reverse"):
             records.reverse()
-        page = _page(records, arguments, sort=sort, field=kind, ordered=True)
+        page = page_of(records, arguments, sort=sort, field=kind, ordered=True)
         for edge in page["edges"]:
             edge["node"] = self._view(kind, edge["node"])
         page["nodes"] = [edge["node"] for edge in page["edges"]]
@@ -191,66 +193,3 @@ def _denied(message: str) -> GraphQLError:
             "documentation": "https://shopify.dev/api/usage/access-scopes",
         },
     )
-
-
-def _page(
-    rows: list[View] | None, arguments: View, *, sort: str, field: str, ordered: bool = False
-) -> View:
-    """Return one page of `rows` as a connection; unordered rows keep their own order."""
-    rows = list(rows or [])
-    first, last = arguments.get("first"), arguments.get("last")
-    if (first is None) == (last is None):
-        words = "you must provide one of first or last" if first is None else None
-        message = words or "providing both first and last is not supported"
-        raise GraphQLError(message, extensions={"code": "BAD_REQUEST"})
-    size = first if first is not None else last
-    if not 0 <= size <= MAX_PAGE:
-        message = f"{field}: page size must be between 0 and {MAX_PAGE}"
-        raise GraphQLError(message, extensions={"code": "BAD_REQUEST"})
-    if arguments.get("reverse") and not ordered:
-        rows.reverse()
-    keys = [_position(row, index, sort, ordered=ordered) for index, row in enumerate(rows)]
-    start, stop = 0, len(rows)
-    if arguments.get("after"):
-        start = _after(
-            keys, _read_cursor(arguments["after"]), reverse=bool(arguments.get("reverse"))
-        )
-    chosen = list(range(start, stop))
-    picked = chosen[:size] if first is not None else chosen[-size:]
-    edges = [{"cursor": _cursor(keys[i]), "node": rows[i]} for i in picked]
-    return {
-        "edges": edges,
-        "nodes": [edge["node"] for edge in edges],
-        "pageInfo": {
-            "hasNextPage": bool(picked) and picked[-1] < stop - 1,
-            "hasPreviousPage": bool(picked) and picked[0] > 0,
-            "startCursor": edges[0]["cursor"] if edges else None,
-            "endCursor": edges[-1]["cursor"] if edges else None,
-        },
-    }
-
-
-def _position(row: View, index: int, sort: str, *, ordered: bool) -> tuple[Any, int]:
-    return (row[sort], row["id"]) if ordered else (index, index)
-
-
-def _after(keys: list[tuple[Any, int]], cursor: tuple[Any, int], *, reverse: bool) -> int:
-    """Return where the rows after a cursor begin, even when its own row has moved or gone."""
-    for index, key in enumerate(keys):
-        if (key < cursor) if reverse else (key > cursor):
-            return index
-    return len(keys)
-
-
-def _cursor(key: tuple[Any, int]) -> str:
-    content = json.dumps({"last_id": key[1], "last_value": key[0]}, separators=(",", ":"))
-    return base64.b64encode(content.encode()).decode()
-
-
-def _read_cursor(text: str) -> tuple[Any, int]:
-    try:
-        content = json.loads(base64.b64decode(text))
-        return content["last_value"], content["last_id"]
-    except (ValueError, KeyError, TypeError):
-        message = f"Invalid cursor: {text}"
-        raise GraphQLError(message, extensions={"code": "BAD_REQUEST"}) from None

@@ -43,7 +43,12 @@ def sample_shop(
 
 
 def new_day(shop: Shop, *, seed: int) -> list[str]:
-    """Let a few things happen in a shop now, and return what, one line each."""
+    """Let a few things happen in a shop, a minute ago, and return what, one line each."""
+    with shop.at(shop.clock() - timedelta(minutes=1)):
+        return _a_few_things(shop, seed)
+
+
+def _a_few_things(shop: Shop, seed: int) -> list[str]:
     dice = random.Random(seed)  # noqa: S311
     orders = [key for key, row in shop.orders.items() if not row["cancelledAt"]]
     people = [key for key, row in shop.customers.items() if row["email"]]

@@ -43,8 +43,8 @@ class _Younger(Visitor):
         for directive in node.directives or ():
             if directive.name.value != "since":
                 continue
-            value = directive.arguments[0].value
-            if isinstance(value, StringValueNode) and value.value > self.version:
+            versions = [argument.value for argument in directive.arguments or ()]
+            if any(isinstance(v, StringValueNode) and v.value > self.version for v in versions):
                 return REMOVE
         return None
 

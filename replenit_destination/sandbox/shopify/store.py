@@ -64,6 +64,15 @@ class ShopStore:
         self.last_id += 32
         return self.last_id
 
+    @contextmanager
+    def at(self, moment: datetime) -> Iterator[None]:
+        """Let everything inside happen at one moment."""
+        clock, self.clock = self.clock, lambda: moment
+        try:
+            yield
+        finally:
+            self.clock = clock
+
     def now(self) -> str:
         """Return the time on the shop's clock as it is stored."""
         return stamp(self.clock())

@@ -182,7 +182,8 @@ def test_lines_hold_what_is_left_or_for_a_cancelled_order_what_was(gross: Any, s
 
 
 def test_sizes_and_colours_are_found_in_every_language(gross: Any, shop: Shop) -> None:
-    sizes, colours = set(), set()
+    sizes: set[str] = set()
+    colours: set[str | None] = set()
     for number, document in gross["products"].items():
         record = shop.products[int(number)]
         for variant, facts in zip(document["ProductVariants"], record["variants"], strict=True):
@@ -239,7 +240,7 @@ def test_net_amounts_are_the_gross_ones_without_tax(
 def test_nearly_everything_is_accepted_and_the_rest_has_a_reason(
     gross: Any, target: ReplenitTarget
 ) -> None:
-    reasons = set()
+    reasons: set[tuple[str, str]] = set()
     for entity, found in gross.items():
         refused = 0
         for document in found.values():

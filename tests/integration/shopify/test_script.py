@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,3 +71,27 @@ def test_new_day_without_demo_is_refused(project: Path, tmp_path: Path) -> None:
     code, _, err = start(project, tmp_path, "--new-day")
     assert code == 2
     assert "--demo" in err
+
+
+def test_demo_delivers_then_rests_then_sends_only_the_day(project: Path, tmp_path: Path) -> None:
+    """Three runs: everything, nothing, a handful of changes; refusals are those of the sample."""
+
+    def run(*arguments: str) -> dict[str, Any]:
+        file = tmp_path / "report.json"
+        code, out, err = start(project, tmp_path, "--demo", *arguments, "--report", str(file))
+        assert code == 1, err
+        assert "Email is" in out
+        report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return report
+
+    first = run()
+    assert first["entities"]["orders"]["created"] > 1000
+    assert first["entities"]["products"]["rejected"] == 0
+    second = run()
+    assert (second["requests"], second["bytes"]) == (0, 0)
+    third = run("--new-day")
+    assert 0 < third["requests"] < 10
+    assert third["entities"]["orders"]["created"] == 1
+    assert third["entities"]["orders"]["deleted"] == 1
+    assert third["entities"]["customers"]["updated"] == 1
+    assert (tmp_path / ".demo").stat().st_mode & 0o077 == 0

@@ -111,7 +111,7 @@ def test_tax_on_top_gives_a_tax_per_unit() -> None:
 
 
 def test_customer_without_address_or_phone_has_no_consent_state() -> None:
-    node = {
+    node: dict[str, Any] = {
         "id": "gid://shopify/Customer/1",
         "legacyResourceId": "1",
         "firstName": None,
