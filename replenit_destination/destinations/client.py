@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dlt.destinations.exceptions import DestinationConnectionError
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
 
-from replenit_destination.destinations.delivery import active_pipeline, deliver
+from replenit_destination.destinations.delivery import active_pipeline, deliver, remember
 from replenit_destination.destinations.packages import LoadPackage
 from replenit_destination.destinations.privacy import keep_private
 from replenit_destination.exceptions import LedgerBusyError
@@ -61,7 +61,7 @@ class ReplenitClient(DuckDbClient):
         return self
 
     def complete_load(self, load_id: str) -> None:
-        """Deliver, then mark the load as complete.
+        """Deliver, or keep what a later delivery must know, then mark the load as complete.
 
         The order matters: when the delivery raises, dlt keeps the package pending and calls this
         again at the next run without extracting anything. After `super()` a second call would write
@@ -73,7 +73,9 @@ class ReplenitClient(DuckDbClient):
             DeliveryError: Nothing more can be delivered for now. Refused documents raise nothing.
         """
         package = LoadPackage.current()
-        if self.config.deliver != "manual":
+        if self.config.deliver == "manual":
+            remember(self, active_pipeline())
+        else:
             self._deliver(package)
         super().complete_load(load_id)
 

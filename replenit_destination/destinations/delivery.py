@@ -17,6 +17,7 @@ from dlt.common.runtime import signals
 from dlt.common.schema.utils import get_first_column_name_with_prop
 
 from replenit_destination.destinations.privacy import keep_private
+from replenit_destination.exceptions import MappingError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
 
     from replenit_destination.destinations.client import ReplenitClient
     from replenit_destination.destinations.configuration import ReplenitClientConfiguration
+    from replenit_destination.engine.mapping import EntityMapping
     from replenit_destination.engine.progress import Progress
     from replenit_destination.engine.run import PushOptions, Report, Staged
+    from replenit_destination.targets.replenit.target import ReplenitTarget
 
-__all__ = ["active_pipeline", "deliver"]
+__all__ = ["active_pipeline", "deliver", "remember"]
 
 _PRESETS = Path(__file__).parents[1] / "targets" / "replenit" / "presets"
 _log = logging.getLogger(__name__)
@@ -65,7 +68,7 @@ def deliver(
     config = client.config
     settings = config.target_settings()
     target = ReplenitTarget(settings)
-    mapping = config.delivery_mapping().entities(target.entities, presets=_PRESETS)
+    mapping = _entities(config, target)
     engine = config.engine or run.push
     keep_private(config.ledger_path.parent)
     with ExitStack() as opened:
@@ -84,6 +87,37 @@ def deliver(
         )
     _log.log(logging.WARNING if report.exit_code else logging.INFO, "%s", report.summary)
     return report
+
+
+def remember(client: ReplenitClient, pipeline: Pipeline | None) -> None:
+    """Keep what only this load knows, its hard deletes, for a `push` that comes later.
+
+    Without complete settings there is no ledger to keep it in yet, and nothing was ever delivered
+    that a delete could be missing for.
+    """
+    from replenit_destination.engine import run
+    from replenit_destination.engine.clock import SystemClock
+    from replenit_destination.targets.replenit.target import ReplenitTarget
+
+    config = client.config
+    try:
+        target = ReplenitTarget(config.target_settings())
+        run.remember(
+            _staged(client, pipeline, None),
+            target,
+            _entities(config, target),
+            ledger=config.ledger_path,
+            clock=SystemClock(),
+        )
+    except (SettingsError, MappingError) as error:
+        # Loads only stage in this mode: what keeps a push from running must not stop them.
+        _log.warning("The hard deletes of this load are not kept for a later push: %s", error)
+
+
+def _entities(
+    config: ReplenitClientConfiguration, target: ReplenitTarget
+) -> dict[str, EntityMapping]:
+    return config.delivery_mapping().entities(target.entities, presets=_PRESETS)
 
 
 def _staged(

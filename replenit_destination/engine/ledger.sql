@@ -203,6 +203,7 @@ SELECT
   CASE WHEN accepted THEN outcome.request_id ELSE entry.request_id END AS request_id,
   CASE
     WHEN verdict = 'backlog' THEN coalesce(nullif(outcome.reason, ''), 'unsent')
+    WHEN verdict = 'suspect' THEN 'suspect'  -- the next run goes on searching
     WHEN in_doubt AND NOT refused THEN 'in doubt'
     WHEN unfinished THEN 'removal'
     WHEN verdict IS NULL THEN entry.backlog
