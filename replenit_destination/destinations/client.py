@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from replenit_destination.destinations.configuration import ReplenitClientConfiguration
 
 __all__ = ["ReplenitClient"]
+
+_log = logging.getLogger(__name__)
 
 
 class ReplenitClient(DuckDbClient):
@@ -87,5 +90,7 @@ class ReplenitClient(DuckDbClient):
             package.hand_over(later, tables)
             return
         report = deliver(self, active_pipeline(), tables_written=tables)
+        # `push` returns its report; a load has no other way to tell.
+        _log.log(logging.WARNING if report.exit_code else logging.INFO, "%s", report.summary)
         if package:
             package.keep_report(report.to_dict())

@@ -85,7 +85,6 @@ def deliver(
             stop=signals.was_signal_received,
             progress=_progress(pipeline),
         )
-    _log.log(logging.WARNING if report.exit_code else logging.INFO, "%s", report.summary)
     return report
 
 

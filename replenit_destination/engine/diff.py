@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from replenit_destination.engine.assembly import Assembly
+from replenit_destination.engine.documents import Verdict
 from replenit_destination.engine.sql import literal
 from replenit_destination.engine.touched import Scope, Touch
 
@@ -52,6 +53,7 @@ class RowFault:
     source_id: str
     field: str
     reason: str
+    verdict: Verdict = Verdict.REJECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,12 @@ class Diff:
         spec = entity.spec
         return [
             RowFault(
-                spec.name, KEYLESS + row[0], row[0], spec.key, "is empty; nothing identifies it"
+                spec.name,
+                KEYLESS + row[0],
+                row[0],
+                spec.key,
+                "is empty; nothing identifies it",
+                Verdict.SKIPPED,
             )
             for row in rows
         ]

@@ -29,6 +29,7 @@ class Verdict(StrEnum):
     SUSPECT = "suspect"  # in a refused batch, not yet told apart from the culprit
     BACKLOG = "backlog"  # not decided; travels with the next run
     REJECTED = "rejected"  # refused locally: it breaks a rule of the vendor's and was not sent
+    SKIPPED = "skipped"  # there is nobody it could be sent for; nothing is wrong with it
     UNCHANGED = "unchanged"  # renders to the very document the vendor has accepted
 
 

@@ -371,7 +371,7 @@ class Ledger:
         """Return key → time of the refusal for refused documents the vendor has never taken."""
         rows = self.connection.execute(
             f"SELECT key, epoch(refused_at) FROM {self.schema}.entry"
-            " WHERE account = ? AND entity = ? AND refusal IS NOT NULL AND NOT sent",
+            " WHERE account = ? AND entity = ? AND refusal <> 'skipped' AND NOT sent",
             [self.account, entity],
         ).fetchall()
         return dict(rows)
@@ -398,7 +398,7 @@ class Ledger:
         """Return SQL for the keys of documents refused for want of a consent."""
         return (
             f"SELECT key FROM {self.schema}.entry WHERE account = {self.account}"
-            f" AND entity = {literal(entity)} AND refusal = 'rejected' AND field = {literal(consent)}"
+            f" AND entity = {literal(entity)} AND refusal = 'skipped' AND field = {literal(consent)}"
         )
 
     def promotions(self) -> dict[str, int]:

@@ -28,7 +28,8 @@ CREATE TABLE {ledger}.entry (
   body VARCHAR,             -- the document itself, only where removal means re-sending it altered
   accepted_at TIMESTAMPTZ, confirmed BOOLEAN, run VARCHAR, request_id VARCHAR,
   backlog VARCHAR,          -- why it must be looked at again although its source did not change
-  refusal VARCHAR,          -- rejected (by us) | quarantined (by the vendor) | suspect (in a refused batch)
+  refusal VARCHAR,          -- rejected (by us) | quarantined (by the vendor) | suspect (in a
+                            -- refused batch) | skipped (nobody it could be sent for)
   refused_hash UBIGINT, refused_by VARCHAR, field VARCHAR, reason VARCHAR, words VARCHAR,
   attempts INTEGER, refused_at TIMESTAMPTZ
 );
@@ -165,7 +166,7 @@ judged AS (
     *,
     coalesce(verdict IN ('accepted', 'unconfirmed'), false) AS accepted,
     coalesce(verdict = 'unchanged', false) AS same,
-    coalesce(verdict IN ('rejected', 'quarantined', 'suspect'), false) AS refused,
+    coalesce(verdict IN ('rejected', 'quarantined', 'suspect', 'skipped'), false) AS refused,
     -- Sent, and nobody knows whether it arrived: the answer was lost, or we were killed.
     was_intended AND (verdict IS NULL OR verdict IN ('backlog', 'suspect')) AS in_doubt
   FROM joined

@@ -27,6 +27,7 @@ COUNTERS = (
     "deleted",
     "children_deleted",
     "withheld",
+    "skipped",
     "rejected",
     "quarantined",
     "backlog",
@@ -39,9 +40,9 @@ class EntityReport:
     """The counts of one entity.
 
     `created`, `updated`, `deleted` and `children_deleted` were accepted in this run. `unchanged` is
-    what the vendor has and needed nothing. `withheld` are removals that guards keep back;
-    `rejected` (by our rules), `quarantined` (by the vendor) and `backlog` (not decided) are what
-    stands so at the end of the run.
+    what the vendor has and needed nothing. `withheld` are removals that guards keep back; `skipped`
+    (nobody it could be sent for), `rejected` (by our rules), `quarantined` (by the vendor) and
+    `backlog` (not decided) are what stands so at the end of the run.
     """
 
     created: int = 0
@@ -50,6 +51,7 @@ class EntityReport:
     deleted: int = 0
     children_deleted: int = 0
     withheld: int = 0
+    skipped: int = 0
     rejected: int = 0
     quarantined: int = 0
     backlog: int = 0

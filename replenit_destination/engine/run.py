@@ -279,7 +279,7 @@ class _Run:
             self.compared[name] = compared
             for fault in compared.faults:
                 row = Document(name, fault.key, b"", 0, 0, source_id=fault.source_id, known=True)
-                self.books.note(Outcome(row, Verdict.REJECTED, 0, "", fault.field, fault.reason))
+                self.books.note(Outcome(row, fault.verdict, 0, "", fault.field, fault.reason))
 
     def _woken_by_consent(self, spec: EntitySpec) -> str | None:
         """Return SQL for documents that wait for somebody's consent, when anyone's may have
@@ -374,8 +374,11 @@ class _Run:
         for entity, refusal, field, reason, count, keys in self.ledger.refusals():
             if entity in self.report.entities:
                 one = self.report.entities[entity]
-                kind = "rejected" if refusal == "rejected" else "quarantined"
+                kind = {"suspect": "quarantined"}.get(refusal, refusal)
                 setattr(one, kind, getattr(one, kind) + count)
+                if kind == "skipped":
+                    self.report.left_out[entity, kind, field, reason] = count
+                    continue
                 place = (entity, field, reason)
                 self.report.refusals[place] = self.report.refusals.get(place, 0) + count
                 self.report.samples[place] = tuple(key_hash(entity, key) for key in keys)

@@ -129,6 +129,7 @@ class Judgement:
     omitted: tuple[tuple[str, str], ...] = ()
     dropped: tuple[tuple[str, str], ...] = ()
     warnings: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[str, str] | None = None
     children: tuple[str, ...] = ()
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ LONGEST_WAIT_SECONDS = 24 * 3600
 """
 
 _CHUNK = 1000
+_PLACE = re.compile(r"\[\d+\]")
 _EMPTIED = "became empty; a vendor that keeps omitted fields still shows the old value"
 _COLUMNS = (
     "entity, key, source_id, source_hash, source_rows, document, urgent, sent, content_hash,"
@@ -110,9 +112,9 @@ class Notes:
     counts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
 
     def add(self, entity: str, what: str, notes: tuple[tuple[str, str], ...]) -> None:
-        """Count notes of one document."""
+        """Count notes of one document; which of its children it was makes no difference."""
         for name, reason in notes:
-            key = (entity, what, name, reason)
+            key = (entity, what, _PLACE.sub("[]", name), reason)
             self.counts[key] = self.counts.get(key, 0) + 1
 
 
@@ -173,6 +175,10 @@ class Validation:
         self.notes.add(row.entity, "omitted", judgement.omitted)
         self.notes.add(row.entity, "dropped", judgement.dropped)
         self.notes.add(row.entity, "warnings", judgement.warnings)
+        if judgement.skipped:
+            name, reason = judgement.skipped
+            self._refuse(base, Verdict.SKIPPED, name, reason)
+            return None
         if judgement.rejected:
             name, reason = judgement.refusals[0]
             others = f" (and {len(judgement.refusals) - 1} more)" if judgement.refusals[1:] else ""
@@ -224,12 +230,12 @@ class Validation:
         """Return why a document must not travel now although it is sound."""
         if spec.gate and spec.gate not in document.grants and not document.known:
             reason = "has not consented; only consented people are sent"
-            return Outcome(document, Verdict.REJECTED, field=spec.gate, reason=reason)
+            return Outcome(document, Verdict.SKIPPED, field=spec.gate, reason=reason)
         for entity, key in document.links:
             gate = self._specs[entity].gate
             if gate and key not in self._links.gated.get(entity, ()):
                 reason = f"belongs to someone in {entity} who has not consented"
-                return Outcome(document, Verdict.REJECTED, field=gate, reason=reason)
+                return Outcome(document, Verdict.SKIPPED, field=gate, reason=reason)
             since = self._links.refused.get((entity, key))
             if since is not None and self._now - since < LONGEST_WAIT_SECONDS:
                 return Outcome(document, Verdict.BACKLOG, reason=f"waits for its refused {entity}")

@@ -230,7 +230,7 @@ class History:
         if self.dice.random() < 0.03:
             basket = [*basket, Basket(title="Trinkgeld", price="2.00")]
         if self.dice.random() < 0.01:
-            basket = [Basket(title="Sonderanfertigung", price="48.00")]
+            basket = [*basket, Basket(title="Sonderanfertigung", price="48.00")]
         return self.shop.place_order(
             number,
             basket,

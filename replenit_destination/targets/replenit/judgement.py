@@ -100,9 +100,10 @@ class Judge:
         lines = gather(_children(row, "OrderItems"), combine=combine)
         row["OrderItems"] = lines.rows
         dropped = tuple(lines.dropped)
-        guest = self._guest(row)
+        if skipped := self._of_nobody(row):
+            return Judgement({}, skipped=skipped, dropped=dropped)
         payload, refusals, omitted = self._validate(schema, row, lines.positions)
-        refusals = (*guest, *lines.refusals, *refusals)
+        refusals = (*lines.refusals, *refusals)
         if refusals:
             return Judgement({}, refusals=refusals, omitted=omitted, dropped=dropped)
         _complete(payload, cancelled=lines.all_returned)
@@ -115,16 +116,20 @@ class Judge:
             children=_keys("orders", payload["OrderItems"]),
         )
 
-    def _guest(self, row: dict[str, Any]) -> tuple[Note, ...]:
-        """Apply the choice for orders without CustomerId (real-shops.md rule 9)."""
+    def _of_nobody(self, row: dict[str, Any]) -> Note | None:
+        """Return why the order belongs to nobody the vendor could know; apply the choice for guests.
+
+        The vendor would ignore or refuse an order without the identifier that the tenant matches by
+        (K8); guests are real-shops.md rule 9.
+        """
         email = row.get("Email")
-        if "CustomerId" in row or not isinstance(email, str):
-            return ()
-        if self._settings.guest_orders == "drop":
-            return (("CustomerId", "guest order, left out because of guests = `drop`"),)
-        if self._settings.guest_orders == "derive":
-            row["CustomerId"] = "guest-" + hashlib.sha256(email.encode()).hexdigest()[:32]
-        return ()
+        if "CustomerId" not in row and isinstance(email, str):
+            if self._settings.guest_orders == "drop":
+                return "CustomerId", "is empty: a guest order, and guests = `drop`"
+            if self._settings.guest_orders == "derive":
+                row["CustomerId"] = "guest-" + hashlib.sha256(email.encode()).hexdigest()[:32]
+        key = self._settings.customer_key
+        return None if key in row else (key, "is empty: the order belongs to nobody known")
 
     def _order_doubt(self, schema: Schema, payload: Mapping[str, Any]) -> str:
         # [R] wants both identifiers, [G:orders] either: one alone is not sure (K8)

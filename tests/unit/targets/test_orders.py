@@ -42,7 +42,6 @@ def test_whole_order_travels_with_exact_numbers_and_computed_quantities(target, 
     [
         ({"OrderId": None}, "OrderId", "missing"),
         ({"OrderId": "x" * 101}, "OrderId", "longer than 100"),
-        ({"Email": None}, "Email", "missing"),
         ({"Email": "nobody"}, "Email", "valid e-mail"),
         ({"OrderDate": None}, "OrderDate", "missing"),
         ({"OrderDate": "22.08.2025"}, "OrderDate", "known zone"),
@@ -159,9 +158,14 @@ def test_missing_sku_leaves_its_place_in_the_child_key(target, order, line):
 def test_guest_orders_can_be_dropped(target, order):
     build = target(guests="drop")
     verdict = build.judge("orders", order(CustomerId=None))
-    assert verdict.refusals[0][0] == "CustomerId"
-    assert "guests" in verdict.refusals[0][1]
-    assert not build.judge("orders", order()).rejected
+    assert verdict.skipped == ("CustomerId", "is empty: a guest order, and guests = `drop`")
+    assert build.judge("orders", order()).skipped is None
+
+
+def test_order_of_nobody_is_skipped_and_not_refused(target, order):
+    verdict = target().judge("orders", order(Email=None))
+    assert verdict.skipped == ("Email", "is empty: the order belongs to nobody known")
+    assert not verdict.rejected
 
 
 def test_guest_orders_of_one_address_get_one_derived_id(target, order):
@@ -174,11 +178,12 @@ def test_guest_orders_of_one_address_get_one_derived_id(target, order):
     assert "anna" not in first.payload["CustomerId"]
 
 
-def test_customerid_priority_refuses_guests_and_isolates_orders_without_address(target, order):
+def test_customerid_priority_skips_guests_and_isolates_orders_without_address(target, order):
     build = target(customer_identifier_priority="customerid", guests="drop")
-    assert build.judge("orders", order(CustomerId=None)).rejected
-    assert build.judge("orders", order(CustomerId=None, Email=None)).refusals == (
-        ("CustomerId", "is missing"),
+    assert build.judge("orders", order(CustomerId=None)).skipped
+    assert build.judge("orders", order(CustomerId=None, Email=None)).skipped == (
+        "CustomerId",
+        "is empty: the order belongs to nobody known",
     )
     assert build.judge("orders", order(Email=None)).solo_class == "guest"
 
