@@ -1,0 +1,1 @@
+"""What the acceptance tests of the engine share: a world around one push, and the oracle."""
