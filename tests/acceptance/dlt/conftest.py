@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from replenit_destination.engine.run import Report
     from replenit_destination.sandbox import ReplenitSandbox
 
+# What the service adds to documents that leave it out.
+DEFAULTS = {"EmailOptin", "SmsOptin", "WhatsappOptin", "AppPushOptin", "IsExcluded"}
+DEFAULTS |= {"IsGift", "IsOfflineExclusive"}
+
 Call = tuple[str, str, tuple[str, ...]]
 
 
@@ -83,7 +87,11 @@ class Delivery:
         return [_call(entry) for entry in entries]
 
     def held(self, tenant: str | None = None) -> dict[str, dict[str, Any]]:
-        return self.box.state(tenant)
+        """Return what a tenant holds, without the flags that the service fills in."""
+        return {
+            entity: {key: _without_defaults(one) for key, one in documents.items()}
+            for entity, documents in self.box.state(tenant).items()
+        }
 
 
 @pytest.fixture
@@ -98,6 +106,14 @@ def report_of(pipeline: dlt.Pipeline, info: Any) -> dict[str, Any]:
         state = pipeline.get_load_package_state(load_id)
         found = state.get("destination_state", {}).get(REPORT_KEY, found)
     return found
+
+
+def _without_defaults(document: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: [_without_defaults(one) for one in value] if isinstance(value, list) else value
+        for name, value in document.items()
+        if name not in DEFAULTS
+    }
 
 
 def _call(entry: Any) -> Call:

@@ -34,6 +34,7 @@ class Shop:
     _untold: dict[tuple[str, int], Row] = field(default_factory=dict)
     _only_children: set[tuple[str, int]] = field(default_factory=set)
     _lost: dict[tuple[str, int], Row] = field(default_factory=dict)
+    _products_told: dict[str, Row] = field(default_factory=dict)
 
     def put(self, entity: str, number: int, **values: Any) -> None:
         """Add a row or change some of its values; a list of children replaces the old one."""
@@ -79,6 +80,7 @@ class Shop:
                 tables[CHILDREN[entity]] = children
                 rows = [{k: v for k, v in row.items() if k != CHILDREN[entity]} for row in rows]
             tables[entity] = [row for row in rows if row["id"] not in alone]
+        self._products_told = self._products()
         self._untold, self._only_children, self._lost = {}, set(), {}
         if disposition != "replace":
             tables = {name: rows for name, rows in tables.items() if rows}
@@ -102,7 +104,14 @@ class Shop:
                 str(key): _order(row, people.get(row["customer_id"]))
                 for key, row in self.rows["orders"].items()
             },
-            "products": {str(key): _product(row) for key, row in self.rows["products"].items()},
+            "products": self._products(),
+        }
+
+    def _products(self) -> dict[str, Row]:
+        """Return today's products; what is gone since it was told stays as not available."""
+        alive = {str(key): _product(row) for key, row in self.rows["products"].items()}
+        return {key: _with_gone(one, alive.get(key)) for key, one in self._products_told.items()} | {
+            key: one for key, one in alive.items() if key not in self._products_told
         }
 
 
@@ -120,10 +129,12 @@ def _order(row: Row, customer: Row | None) -> Row:
         "OrderId": str(row["id"]),
         "CustomerId": str(row["customer_id"]),
         "Email": (customer or row)["email"],
-        "OrderDate": row["created_at"],
+        "OrderDate": row["created_at"].replace("Z", ".000Z"),
         "TotalRevenue": row["total"],
         "Currency": "EUR",
         "IsOrderCancelled": row["cancelled"],
+        "TotalQuantity": sum(one["Quantity"] for one in items),
+        "UniqueQuantity": len({one["Sku"] for one in items}),
         "OrderItems": items,
     }
 
@@ -135,6 +146,13 @@ def _product(row: Row) -> Row:
         for one in sorted(row["variants"], key=lambda one: str(one["id"]))
     ]
     return {"ProductId": str(row["id"]), "ProductName": row["title"], "ProductVariants": variants}
+
+
+def _with_gone(told: Row, now: Row | None) -> Row:
+    present = {one["VariantId"]: one for one in now["ProductVariants"]} if now else {}
+    gone = {one["VariantId"]: {**one, "IsAvailable": False} for one in told["ProductVariants"]}
+    variants = [one for _, one in sorted((gone | present).items())]
+    return {**(now or told), "ProductVariants": variants}
 
 
 def first_shop() -> Shop:
