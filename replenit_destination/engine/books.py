@@ -9,9 +9,9 @@ from replenit_destination.engine.documents import Document, Removal, Verdict
 from replenit_destination.engine.removals import RETIRED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from replenit_destination.engine.documents import Batch, Outcome
+    from replenit_destination.engine.documents import Batch, Item, Outcome
     from replenit_destination.engine.ledger import Ledger
     from replenit_destination.engine.target import EntitySpec
     from replenit_destination.engine.validation import Links
@@ -45,14 +45,22 @@ class Books:
         self._unwritten: list[Outcome] = []
 
     def expect(self, removal: Removal) -> None:
-        """Watch what becomes of the document whose child is to be removed."""
-        self.parents.setdefault((removal.entity, removal.key), False)
+        """Watch what becomes of the document that must have arrived before this removal may go."""
+        self.parents.setdefault((removal.entity, removal.after or removal.key), False)
 
-    def arrived(self, removal: Removal) -> bool:
-        """Return whether the vendor has today's version of the document whose child is to be
-        removed.
+    def settled(self, entity: str, keys: Iterable[str]) -> None:
+        """Take in which of the watched documents had arrived before this run."""
+        self.parents |= dict.fromkeys([(entity, key) for key in keys], True)
+
+    def arrived(self, item: Item) -> bool:
+        """Return whether nothing that must come before this item is missing at the vendor.
+
+        The removal of a child follows today's version of its document; that of a document which
+        lives on under another key follows its successor (real-shops.md rule 8).
         """
-        return self.parents.get((removal.entity, removal.key), False)
+        if isinstance(item, Removal) and (item.child or item.after):
+            return self.parents.get((item.entity, item.after or item.key), False)
+        return True
 
     def intend(self, batch: Batch) -> None:
         """Record that a batch is about to leave."""

@@ -71,6 +71,7 @@ class Removal:
     urgent: bool = False
     identifiers: tuple[tuple[str, str], ...] = ()
     """Vendor field → value, for deletes by another identifier."""
+    after: str = ""  # key of the document that takes its place and must have arrived first
 
     @property
     def body(self) -> bytes:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT_VERSION", "Ledger", "LedgerFile"]
 
 FORMAT_VERSION = 1
+ROWS_PER_FOLD = 200_000
 
 _HASH = pa.uint64()
 _TEXTS = pa.list_(pa.string())
@@ -279,26 +280,32 @@ class Ledger:
     # --------------------------------------------------------------------------------------------
 
     def fold(self) -> None:
-        """Turn what was appended into entries, in one transaction. Does nothing when there is
-        nothing.
+        """Turn what was appended into entries.
+
+        In parts of the keys, each in a transaction of its own: a kill between two parts leaves the
+        rest to the next fold.
         """
         row = self.connection.execute(
             f"SELECT (SELECT count(*) FROM {self.schema}.intent)"
             f" + (SELECT count(*) FROM {self.schema}.outcome)"
         ).fetchone()
-        if row == (0,):
-            return
+        rows = int(row[0]) if row else 0
+        parts = -(-rows // ROWS_PER_FOLD)
+        for part in range(parts):
+            self._fold_part("true" if parts == 1 else f"hash(key) % {parts} = {part}")
+        if parts:
+            self.connection.execute(self.file.sql("clear_evidence"))
+
+    def _fold_part(self, part: str) -> None:
         self.connection.execute("BEGIN")
-        for statement in (
-            self.file.sql("folded"),
-            self.file.sql("forget_folded"),
-            self.file.sql("keep_folded"),
-            self.file.sql("count_removed"),
-            f"DELETE FROM {self.schema}.intent",
-            f"DELETE FROM {self.schema}.outcome",
-            self.file.sql("clear_evidence"),
-        ):
-            self.connection.execute(statement)
+        try:
+            for name in ("folded", "forget_folded", "keep_folded", "count_removed"):
+                self.connection.execute(self.file.sql(name).replace("{part}", part))
+            self.connection.execute(f"DELETE FROM {self.schema}.intent WHERE {part}")
+            self.connection.execute(f"DELETE FROM {self.schema}.outcome WHERE {part}")
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
         self.connection.execute("COMMIT")
         self.connection.execute("DROP TABLE folded")
 
@@ -375,6 +382,15 @@ class Ledger:
             [self.account, entity],
         ).fetchall()
         return dict(rows)
+
+    def accepted(self, entity: str, keys: Sequence[str]) -> list[str]:
+        """Return which of these documents the vendor surely has."""
+        rows = self.connection.execute(
+            f"SELECT key FROM {self.schema}.entry WHERE account = ? AND entity = ? AND sent"
+            " AND content_hash IS NOT NULL AND list_contains(?, key)",
+            [self.account, entity, list(keys)],
+        ).fetchall()
+        return [row[0] for row in rows]
 
     def refusals(self) -> list[tuple[str, str, str, str, int, list[str]]]:
         """Return (entity, refusal, field, reason, documents, three keys) of what stands refused."""

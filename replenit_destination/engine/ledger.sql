@@ -88,18 +88,21 @@ SELECT * REPLACE (to_timestamp(moment) AS moment) FROM _rows
 
 -- name: folded
 -- One row per key that intents or outcomes speak of: its entry as it must be from now on.
+-- {part} picks the keys of one part: a million outcomes at once do not fit the memory limit.
 CREATE OR REPLACE TEMP TABLE folded AS
-WITH affected AS (
-  SELECT account, entity, key FROM {ledger}.intent
+WITH intents AS (SELECT * FROM {ledger}.intent WHERE {part}),
+outcomes AS (SELECT * FROM {ledger}.outcome WHERE {part}),
+entries AS (SELECT * FROM {ledger}.entry WHERE {part}),
+affected AS (
+  SELECT account, entity, key FROM intents
   UNION
-  SELECT account, entity, key FROM {ledger}.outcome
+  SELECT account, entity, key FROM outcomes
 ),
 last AS (
   SELECT
     account, entity, key,
-    arg_max(outcome, seq) AS outcome,
-    arg_max(outcome, seq) FILTER (WHERE verdict <> 'backlog') AS decided
-  FROM {ledger}.outcome AS outcome
+    arg_max(outcome, seq) AS outcome
+  FROM outcomes AS outcome
   WHERE action = 'upsert'
   GROUP BY ALL
 ),
@@ -108,13 +111,13 @@ intended AS (
     account, entity, key,
     coalesce(flatten(list(children) FILTER (WHERE children IS NOT NULL)), []) AS children,
     any_value(source_id) AS source_id
-  FROM {ledger}.intent
+  FROM intents
   WHERE action = 'upsert'
   GROUP BY ALL
 ),
 children_gone AS (
   SELECT account, entity, key, list(child) AS gone
-  FROM {ledger}.outcome
+  FROM outcomes
   WHERE action = 'delete_child' AND verdict IN ('accepted', 'unconfirmed')
   GROUP BY ALL
 ),
@@ -123,37 +126,41 @@ removal AS (
     account, entity, key,
     bool_or(action = 'delete' AND verdict IN ('accepted', 'unconfirmed')) AS gone,
     bool_or(verdict NOT IN ('accepted', 'unconfirmed')) AS unfinished,
-    arg_max(reason, seq) AS reason
-  FROM {ledger}.outcome
+    bool_or(action = 'delete' AND verdict <> 'backlog') AS decided,
+    arg_max(outcome, seq) FILTER (WHERE verdict = 'quarantined') AS refused
+  FROM outcomes AS outcome
   WHERE action <> 'upsert'
   GROUP BY ALL
 ),
 removal_intended AS (
-  SELECT account, entity, key, count(*) AS intents
-  FROM {ledger}.intent
+  SELECT account, entity, key, count(*) AS intents, bool_or(action = 'delete') AS whole
+  FROM intents
   WHERE action <> 'upsert'
   GROUP BY ALL
 ),
 removal_known AS (
   SELECT account, entity, key, count(*) AS outcomes
-  FROM {ledger}.outcome
+  FROM outcomes
   WHERE action <> 'upsert' AND batch > 0
   GROUP BY ALL
 ),
 joined AS (
   SELECT
     affected.account, affected.entity, affected.key,
-    entry, outcome, decided,
+    entry, outcome,
     outcome.verdict AS verdict,
     intended.key IS NOT NULL AS was_intended,
     intended.children AS intended_children,
     coalesce(outcome.source_id, intended.source_id, entry.source_id) AS source_id,
     coalesce(children_gone.gone, []) AS gone_children,
     coalesce(removal.gone, false) AS gone,
+    removal.refused AS removal_refused,
+    -- Perhaps deleted: the answer was lost, or we were killed. Should its row return, it must be sent.
+    coalesce(removal_intended.whole, false) AND NOT coalesce(removal.decided, false) AS maybe_gone,
     coalesce(removal.unfinished, false)
       OR coalesce(removal_intended.intents, 0) > coalesce(removal_known.outcomes, 0) AS unfinished
   FROM affected
-  LEFT JOIN {ledger}.entry AS entry USING (account, entity, key)
+  LEFT JOIN entries AS entry USING (account, entity, key)
   LEFT JOIN last USING (account, entity, key)
   LEFT JOIN intended USING (account, entity, key)
   LEFT JOIN children_gone USING (account, entity, key)
@@ -168,7 +175,10 @@ judged AS (
     coalesce(verdict = 'unchanged', false) AS same,
     coalesce(verdict IN ('rejected', 'quarantined', 'suspect', 'skipped'), false) AS refused,
     -- Sent, and nobody knows whether it arrived: the answer was lost, or we were killed.
-    was_intended AND (verdict IS NULL OR verdict IN ('backlog', 'suspect')) AS in_doubt
+    was_intended AND (verdict IS NULL OR verdict IN ('backlog', 'suspect')) AS in_doubt,
+    -- A removal that was refused is the document's fault until the removal succeeds.
+    CASE WHEN removal_refused IS NOT NULL THEN removal_refused WHEN refused THEN outcome END AS fault,
+    coalesce(verdict IN ('accepted', 'unconfirmed', 'unchanged'), false) AS cleared
   FROM joined
 )
 SELECT
@@ -176,7 +186,7 @@ SELECT
   coalesce(entry.sent, false) OR accepted OR in_doubt AS sent,
   CASE
     WHEN accepted THEN outcome.content_hash
-    WHEN in_doubt THEN NULL
+    WHEN in_doubt OR maybe_gone THEN NULL
     ELSE entry.content_hash
   END AS content_hash,
   CASE
@@ -209,17 +219,17 @@ SELECT
     WHEN unfinished THEN 'removal'
     WHEN verdict IS NULL THEN entry.backlog
   END AS backlog,
-  CASE WHEN accepted OR same THEN NULL WHEN refused THEN verdict ELSE entry.refusal END AS refusal,
-  CASE WHEN accepted OR same THEN NULL WHEN refused THEN outcome.source_hash
+  CASE WHEN fault IS NOT NULL THEN fault.verdict WHEN cleared THEN NULL ELSE entry.refusal END AS refusal,
+  CASE WHEN fault IS NOT NULL THEN fault.source_hash WHEN cleared THEN NULL
        ELSE entry.refused_hash END AS refused_hash,
-  CASE WHEN accepted OR same THEN NULL WHEN refused THEN outcome.fingerprint
+  CASE WHEN fault IS NOT NULL THEN fault.fingerprint WHEN cleared THEN NULL
        ELSE entry.refused_by END AS refused_by,
-  CASE WHEN accepted OR same THEN NULL WHEN refused THEN outcome.field ELSE entry.field END AS field,
-  CASE WHEN accepted OR same THEN NULL WHEN refused THEN outcome.reason ELSE entry.reason END AS reason,
-  CASE WHEN accepted OR same THEN NULL WHEN refused THEN outcome.words ELSE entry.words END AS words,
-  CASE WHEN accepted OR same THEN 0 WHEN refused THEN coalesce(entry.attempts, 0) + 1
+  CASE WHEN fault IS NOT NULL THEN fault.field WHEN cleared THEN NULL ELSE entry.field END AS field,
+  CASE WHEN fault IS NOT NULL THEN fault.reason WHEN cleared THEN NULL ELSE entry.reason END AS reason,
+  CASE WHEN fault IS NOT NULL THEN fault.words WHEN cleared THEN NULL ELSE entry.words END AS words,
+  CASE WHEN fault IS NOT NULL THEN coalesce(entry.attempts, 0) + 1 WHEN cleared THEN 0
        ELSE entry.attempts END AS attempts,
-  CASE WHEN accepted OR same THEN NULL WHEN refused THEN coalesce(entry.refused_at, outcome.moment)
+  CASE WHEN fault IS NOT NULL THEN coalesce(entry.refused_at, fault.moment) WHEN cleared THEN NULL
        ELSE entry.refused_at END AS refused_at
 FROM judged
 
@@ -236,7 +246,7 @@ SELECT * EXCLUDE (gone) FROM folded WHERE NOT gone
 INSERT INTO {ledger}.removed
 SELECT account, entity, action = 'delete_child', moment
 FROM {ledger}.outcome
-WHERE action <> 'upsert' AND verdict IN ('accepted', 'unconfirmed')
+WHERE {part} AND action <> 'upsert' AND verdict IN ('accepted', 'unconfirmed')
 
 -- name: clear_evidence
 -- Evidence has served when nothing of that row is at the vendor any more.

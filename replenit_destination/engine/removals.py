@@ -65,7 +65,7 @@ class Removals:
             if reason:
                 return [], [*withheld, *self._withhold(name, "true", reason)]
         rows = self.work.execute(
-            "SELECT key, source_id, cause, body FROM gone WHERE entity = ? ORDER BY key", [name]
+            "SELECT key, source_id, alive_as, body FROM gone WHERE entity = ? ORDER BY key", [name]
         ).fetchall()
         return [self._removal(entity, *row) for row in rows], withheld
 
@@ -125,16 +125,27 @@ class Removals:
         return int(row[0]) if row else 0
 
     def _removal(
-        self, entity: BoundEntity, key: str, source_id: str | None, cause: str, body: str | None
+        self,
+        entity: BoundEntity,
+        key: str,
+        source_id: str | None,
+        alive_as: str | None,
+        body: str | None,
     ) -> Document | Removal:
         spec = entity.spec
         if spec.retire and spec.child and body:
             return _retired(spec, spec.retire, key, source_id or "", body)
         identifiers = [(spec.key, key)]
         # An identifier that a live document still holds would delete that one (rule 8).
-        if entity.identity and source_id and cause != "rekeyed":
+        if entity.identity and source_id and not alive_as:
             identifiers.append((entity.identity, source_id))
-        return Removal(spec.name, key, urgent=bool(spec.consents), identifiers=tuple(identifiers))
+        return Removal(
+            spec.name,
+            key,
+            urgent=bool(spec.consents),
+            identifiers=tuple(identifiers),
+            after=alive_as or "",
+        )
 
 
 def _retired(spec: EntitySpec, flag: str, key: str, source_id: str, body: str) -> Document:

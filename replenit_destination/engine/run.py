@@ -20,13 +20,21 @@ from replenit_destination.engine.binding import BoundEntity, Tables, bind
 from replenit_destination.engine.books import Books
 from replenit_destination.engine.delivery import Delivery, DeliveryOptions
 from replenit_destination.engine.diff import Comparison, Diff, create_tables
-from replenit_destination.engine.documents import Document, Item, Outcome, Verdict, key_hash
+from replenit_destination.engine.documents import (
+    Document,
+    Item,
+    Outcome,
+    Removal,
+    Verdict,
+    key_hash,
+)
 from replenit_destination.engine.evidence import collect
 from replenit_destination.engine.guards import Withheld
 from replenit_destination.engine.ledger import Ledger, LedgerFile
 from replenit_destination.engine.quota import QuotaShares, SharedQuota, Window, account_path
 from replenit_destination.engine.removals import Removals
 from replenit_destination.engine.report import EntityReport, Report
+from replenit_destination.engine.sql import relation
 from replenit_destination.engine.staging import Staged, opened
 from replenit_destination.engine.validation import Links, Validation, read_pending
 from replenit_destination.exceptions import ActivationError
@@ -253,6 +261,9 @@ class _Run:
         row = self.work.execute("SELECT current_database()").fetchone()
         catalog = str(row[0]) if row else ""
         self.tables = Tables(self.work, catalog, self.staged.dataset)
+        if any(self.tables):
+            # A query in the mapping names the dataset's tables as its author sees them.
+            self.work.execute(f"USE {relation(catalog, self.staged.dataset)}")
         wanted = self.options.entities
         mapping = {n: m for n, m in self.mapping.items() if wanted is None or n in wanted}
         bound = bind(self.work, mapping, self.specs.values(), self.tables)
@@ -299,6 +310,10 @@ class _Run:
         for name, entity in bound.items():
             decided[name], withheld = removals.documents(entity, self.compared[name].source_rows)
             self.report.withheld += withheld
+            successors = [i for i in decided[name] if isinstance(i, Removal) and i.after]
+            for removal in successors:
+                self.books.expect(removal)
+            self.books.settled(name, self.ledger.accepted(name, [i.after for i in successors]))
         return decided
 
     # -- delivery ---------------------------------------------------------------------------------
@@ -337,11 +352,10 @@ class _Run:
         source_rows = {name: one.source_rows for name, one in self.compared.items()}
         allowed, withheld, kept = removals.children(validation.removals, source_rows)
         self.report.withheld += withheld
-        waiting = [removal for removal in allowed if not self.books.arrived(removal)]
         last_first = sorted(gone, key=lambda name: self.specs[name].stage, reverse=True)
-        items: list[Item] = [removal for removal in allowed if self.books.arrived(removal)]
-        items += [item for name in last_first for item in gone[name]]
-        unsent = iter(items)
+        items: list[Item] = [*allowed, *(item for name in last_first for item in gone[name])]
+        waiting = [item for item in items if not self.books.arrived(item)]
+        unsent = iter([item for item in items if self.books.arrived(item)])
         delivery.deliver(unsent, label="removals")
         for removal in kept:
             self.books.note(Outcome(removal, Verdict.BACKLOG, reason="withheld"))

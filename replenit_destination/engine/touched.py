@@ -85,7 +85,11 @@ class Touch:
         if reason:
             rows = self._count(self.assembly.relation)
             return Scope("true", reason, rows, source_changed=True, tables=current)
-        selections = [*self._by_loads(known, current), *self._by_lost_children(known, current)]
+        selections = [
+            *self._by_loads(known, current),
+            *self._by_lost_children(known, current),
+            *self._by_lost_lookups(known, current),
+        ]
         backlog = self._has_backlog()
         if backlog:
             selections.append(self._by_key(self._backlog_keys()))
@@ -183,6 +187,26 @@ class Touch:
         )
         return [self._by_key(lost)]
 
+    def _by_lost_lookups(
+        self, known: dict[str, Processed], current: dict[str, dict[str, int]]
+    ) -> list[str]:
+        """Return the roots that look up a row in vain, where a look-up table lost or moved rows.
+
+        A row that vanished leaves no load id behind, and those that found it must be made anew.
+        """
+        found = []
+        child = self.entity.child
+        blocks = [(self.entity.root, self._root_rows)]
+        if child and child.relation:
+            blocks.append((child, self._child_rows))
+        for block, rows in blocks:
+            for lookup in block.lookups:
+                before = known[lookup.table].rows if lookup.table in known else {}
+                now = current.get(lookup.table, {})
+                if lookup.relation and any(now.get(id_, 0) < n for id_, n in before.items()):
+                    found.append(rows(_looking_up(block, lookup, None)))
+        return found
+
     def _has_backlog(self) -> bool:
         row = self.work.execute(f"SELECT count(*) FROM ({self._backlog_keys()})").fetchone()
         return row != (0,)
@@ -220,11 +244,17 @@ def _among(load_ids: list[str]) -> str:
     return f"{LOAD_ID} IN ({', '.join(literal(load_id) for load_id in load_ids)})"
 
 
-def _looking_up(block: Block, lookup: Lookup, fresh: str) -> str:
-    """Return the block's rows (with `_row`, their rowid) whose look-up row was loaded anew."""
+def _looking_up(block: Block, lookup: Lookup, fresh: str | None) -> str:
+    """Return the block's rows (with `_row`, their rowid) whose look-up row was loaded anew.
+
+    Without `fresh`: those that have none although they name one.
+    """
     joined = ", ".join(quote(name) for name, _ in lookup.on)
     on = " AND ".join(f"l.{quote(j)} = b.{quote(o)}" for j, o in lookup.on)
+    where = f" WHERE {fresh}" if fresh else ""
+    named = " AND ".join(f"b.{quote(own)} IS NOT NULL" for _, own in lookup.on)
     return (
-        f"SELECT b.*, b.rowid AS _row FROM {block.relation} AS b SEMI JOIN"
-        f" (SELECT {joined} FROM {lookup.relation} WHERE {fresh}) AS l ON {on}"
+        f"SELECT b.*, b.rowid AS _row FROM {block.relation} AS b {'SEMI' if fresh else 'ANTI'} JOIN"
+        f" (SELECT {joined} FROM {lookup.relation}{where}) AS l ON {on}"
+        + ("" if fresh else f" WHERE {named}")
     )

@@ -103,9 +103,13 @@ class Oracle:
         """
         self.emptied.clear()
         alive, wanted = keys(shop, self.rules), documents(shop, self.rules, self.form)
+        refused = {*poisoned}
+        refused |= {(e, k) for e in ENTITIES for k in alive[e] if k not in wanted[e]}
         for entity in ENTITIES:
             for key, document in wanted[entity].items():
-                if (entity, key) not in poisoned and self._may_travel(entity, key, document):
+                if (entity, key) not in refused and self._may_travel(
+                    entity, key, document, refused
+                ):
                     self._deliver(entity, key, document)
         for entity in ENTITIES:
             for key in sorted(set(self.held[entity]) - alive[entity]):
@@ -113,16 +117,21 @@ class Oracle:
 
     # -- what travels
 
-    def _may_travel(self, entity: str, key: str, document: Document) -> bool:
-        if self.rules.gdpr_policy == "send_all":
-            return True
-        if entity == "customers":
+    def _may_travel(
+        self, entity: str, key: str, document: Document, refused: Collection[tuple[str, str]]
+    ) -> bool:
+        gated = self.rules.gdpr_policy == "consented_only"
+        if entity == "customers" and gated:
             return document["GdprOptin"] is True or key in self.held["customers"]
-        if entity == "orders":
-            name = "Email" if self.rules.priority == "email" else "CustomerId"
-            customer = self.sent["customers"].get(document[name], {})
-            return customer.get("GdprOptin") is True
-        return True
+        if entity != "orders":
+            return True
+        customer = document["Email" if self.rules.priority == "email" else "CustomerId"]
+        if gated and self.sent["customers"].get(customer, {}).get("GdprOptin") is not True:
+            return False
+        products = {line["ProductId"] for line in document["OrderItems"].values()}
+        links = {("customers", customer), *(("products", product) for product in products)}
+        # Less than a day has passed: it waits for what the vendor has never taken.
+        return not any(link in refused and link[1] not in self.held[link[0]] for link in links)
 
     def _deliver(self, entity: str, key: str, document: Document) -> None:
         name, before = CHILDREN.get(entity), self.sent[entity].get(key)
