@@ -47,12 +47,11 @@ class Assembly:
             scope: A condition on `{row}`, the root's rowid.
         """
         entity = self.entity
-        destroyed = entity.destroyed_when or "false"
         where = f"\nWHERE {entity.root.where}" if entity.root.where else ""
         return (
             f"{self._with(self._source(scope))}\n"
             f"SELECT\n  {_ROW},\n  {entity.key} AS key,\n  {entity.source_id} AS source_id,\n"
-            f"  coalesce({destroyed}, false) AS destroyed\n"
+            f"  {self._destroyed()} AS destroyed\n"
             f"FROM source AS {quote(entity.root.alias)}{where}"
         )
 
@@ -140,6 +139,23 @@ class Assembly:
     def relation(self) -> str:
         """The qualified name roots are read from."""
         return self.root or self.entity.root.relation or ""
+
+    def _destroyed(self) -> str:
+        """Return whether a row counts as destroyed.
+
+        Where an order decides between versions of a row, the newest one speaks for all: a tombstone
+        ends what was appended before it, and a later version ends the tombstone.
+        """
+        entity = self.entity
+        if entity.destroyed_when is None:
+            return "false"
+        destroyed = f"coalesce({entity.destroyed_when}, false)"
+        if entity.root.order is None:
+            return destroyed
+        return (
+            f"first_value({destroyed}) OVER (PARTITION BY {entity.key}, {entity.source_id}"
+            f" ORDER BY {entity.root.order}, {_ROW} DESC)"
+        )
 
     def _alive(self) -> str | None:
         destroyed = self.entity.destroyed_when

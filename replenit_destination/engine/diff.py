@@ -172,10 +172,16 @@ class Diff:
             "CREATE OR REPLACE TEMP TABLE doubled AS SELECT key FROM keyed"
             " WHERE key IS NOT NULL AND NOT destroyed GROUP BY key HAVING count(*) > 1"
         )
-        self.work.execute("CREATE OR REPLACE TEMP TABLE excluded (_row BIGINT)")
+        # Older versions of what is destroyed look alive by themselves.
+        self.work.execute(
+            "CREATE OR REPLACE TEMP TABLE excluded AS SELECT _row FROM keyed WHERE destroyed"
+        )
         if self._count("SELECT count(*) FROM doubled") == 0:
             return []
-        rows = "{row} IN (SELECT _row FROM keyed WHERE key IN (SELECT key FROM doubled))"
+        rows = (
+            "{row} IN (SELECT _row FROM keyed"
+            " WHERE NOT destroyed AND key IN (SELECT key FROM doubled))"
+        )
         self.work.execute(f"CREATE OR REPLACE TEMP TABLE ranked AS {assembly.ranked(rows)}")
         collides = "true" if assembly.entity.root.order is None else "identities > 1"
         self.work.execute(

@@ -110,9 +110,8 @@ class Shop:
     def _products(self) -> dict[str, Row]:
         """Return today's products; what is gone since it was told stays as not available."""
         alive = {str(key): _product(row) for key, row in self.rows["products"].items()}
-        return {key: _with_gone(one, alive.get(key)) for key, one in self._products_told.items()} | {
-            key: one for key, one in alive.items() if key not in self._products_told
-        }
+        told = self._products_told
+        return alive | {key: _with_gone(one, alive.get(key)) for key, one in told.items()}
 
 
 def _customer(row: Row) -> Row:
