@@ -70,9 +70,15 @@ class Delivery:
 
     def run(self, source: Any = None, **settings: Any) -> dict[str, Any]:
         """Run the pipeline and return the report its delivery left; empty when nothing loaded."""
-        pipeline = self.pipeline(**settings)
-        info = pipeline.run(source)
-        return report_of(pipeline, info) if info is not None else {}
+        return self.report(self.pipeline(**settings).run(source))
+
+    def report(self, info: Any) -> dict[str, Any]:
+        """Return the report that the last package of a load carries; empty when it has none."""
+        found: dict[str, Any] = {}
+        for load_id in info.loads_ids if info is not None else ():
+            state = self.pipeline().get_load_package_state(load_id)
+            found = state.get("destination_state", {}).get(REPORT_KEY, found)
+        return found
 
     def push(self, **options: Any) -> Report:
         return push(self.pipeline(), **options)
@@ -97,15 +103,6 @@ class Delivery:
 @pytest.fixture
 def delivery(here: Path, box: ReplenitSandbox) -> Delivery:
     return Delivery(box, here)
-
-
-def report_of(pipeline: dlt.Pipeline, info: Any) -> dict[str, Any]:
-    """Return the report that the last package of a load carries."""
-    found: dict[str, Any] = {}
-    for load_id in info.loads_ids:
-        state = pipeline.get_load_package_state(load_id)
-        found = state.get("destination_state", {}).get(REPORT_KEY, found)
-    return found
 
 
 def _without_defaults(document: dict[str, Any]) -> dict[str, Any]:
