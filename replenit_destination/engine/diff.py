@@ -29,11 +29,15 @@ ROWS_PER_PARTITION = 400_000
 KEYLESS = "~"
 """Ledger keys of rows without a key start with this."""
 
+RESEND = "resend"
+"""Backlog of documents that only a new mapping or setting changed."""
+
 _PENDING = """
 CREATE OR REPLACE TEMP TABLE pending (
-  entity VARCHAR, stage INTEGER, key VARCHAR, source_id VARCHAR, source_hash UBIGINT,
-  source_rows INTEGER, document VARCHAR, urgent BOOLEAN, backlog BOOLEAN, newest VARCHAR,
-  sent BOOLEAN, content_hash UBIGINT, children VARCHAR[], lines VARCHAR, fields VARCHAR, body VARCHAR
+  entity VARCHAR, stage INTEGER, resend BOOLEAN, key VARCHAR, source_id VARCHAR,
+  source_hash UBIGINT, source_rows INTEGER, document VARCHAR, urgent BOOLEAN, backlog BOOLEAN,
+  newest VARCHAR, sent BOOLEAN, content_hash UBIGINT, children VARCHAR[], lines VARCHAR,
+  fields VARCHAR, body VARCHAR
 )
 """
 _GONE = """
@@ -46,7 +50,7 @@ CREATE OR REPLACE TEMP TABLE gone (
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """A source row, or rows, that cannot become a document before any rule of the vendor is asked."""
+    """A source row, or rows, that cannot become a document, whatever the vendor's rules."""
 
     entity: str
     key: str
@@ -207,9 +211,7 @@ class Diff:
         return RowFault(spec.name, key, source_ids[0] or key, spec.key, f"{who}; {advice}")
 
     def _keyless(self, entity: BoundEntity) -> list[RowFault]:
-        """Return the rows that have no key; their place in the ledger is named after the source's
-        identity.
-        """
+        """Return the rows without a key; the ledger names them after the source's identity."""
         rows = self.work.execute(
             "SELECT DISTINCT source_id FROM keyed"
             " WHERE key IS NULL AND NOT destroyed AND source_id IS NOT NULL ORDER BY 1"
@@ -245,13 +247,17 @@ class Diff:
                 "  WHERE key IS NOT NULL AND _row NOT IN (SELECT _row FROM excluded)),\n"
                 f"entry AS (SELECT * FROM {self.ledger.schema}.entry\n"
                 f"  WHERE account = {self.ledger.account} AND entity = {literal(spec.name)})\n"
-                f"SELECT {literal(spec.name)}, {spec.stage}, hashed.key, hashed.source_id, hashed.hash,\n"
+                f"SELECT {literal(spec.name)}, {spec.stage},\n"
+                f"  coalesce(entry.sent AND NOT ({scope.live}), false)"
+                f" AND ({scope.reshaped} OR entry.backlog = '{RESEND}')\n"
+                f"  AND coalesce(entry.backlog, '{RESEND}') = '{RESEND}',\n"
+                "  hashed.key, hashed.source_id, hashed.hash,\n"
                 "  hashed.source_rows, document,\n"
                 f"  NOT list_has_all({grants}, coalesce(entry.grants, [])),\n"
                 f"  entry.backlog IS NOT NULL, {newest}, coalesce(entry.sent, false),\n"
                 "  entry.content_hash, entry.children, entry.lines, entry.fields, entry.body\n"
                 "FROM hashed LEFT JOIN entry ON entry.key = hashed.key\n"
-                f"WHERE {str(force).lower()} OR entry.backlog IS NOT NULL\n"
+                f"WHERE {force or scope.reshaped} OR entry.backlog IS NOT NULL\n"
                 "  OR (entry.source_hash IS DISTINCT FROM hashed.hash\n"
                 "    AND NOT (entry.refusal IS NOT NULL AND entry.refused_hash = hashed.hash\n"
                 f"      AND entry.refused_by = {literal(self.fingerprint)}))"
@@ -299,7 +305,8 @@ class Diff:
         # A refusal of something that was never sent ends with its row.
         self.work.execute(
             f"DELETE FROM {self.ledger.schema}.entry\n"
-            f"WHERE account = {self.ledger.account} AND entity = {literal(spec.name)} AND NOT sent\n"
+            f"WHERE account = {self.ledger.account} AND entity = {literal(spec.name)}"
+            "  AND NOT sent\n"
             f"  AND NOT EXISTS (SELECT 1 FROM ({everything_sql}) AS row\n"
             f"    WHERE coalesce(row.key, {literal(KEYLESS)} || row.source_id) = entry.key\n"
             "      AND NOT row.destroyed)"
@@ -317,7 +324,8 @@ class Diff:
             "  WHERE source_id IN (SELECT source_id FROM missing) GROUP BY 1) AS alive\n"
             "  ON alive.source_id = missing.source_id\n"
             f"LEFT JOIN (SELECT DISTINCT source_id FROM {self.ledger.schema}.evidence\n"
-            f"  WHERE account = {self.ledger.account} AND entity = {literal(spec.name)}) AS evidence\n"
+            f"  WHERE account = {self.ledger.account} AND entity = {literal(spec.name)})"
+            " AS evidence\n"
             "  ON evidence.source_id = missing.source_id"
         )
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from replenit_destination.engine.guards import Withheld
+    from replenit_destination.engine.resends import Held
     from replenit_destination.engine.tally import Tally
 
 __all__ = ["COUNTERS", "EXIT_CODES", "EntityReport", "Report"]
@@ -88,10 +89,10 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
     tally: Tally | None = None
     withheld: list[Withheld] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
     refusals: dict[tuple[str, str, str], int] = field(default_factory=dict)
     samples: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
     left_out: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
-    uncleared: dict[tuple[str, str], int] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     halted: str = ""
     error: str = ""
@@ -118,7 +119,7 @@ class Report:
             return 2
         if self.halted:
             return 3
-        troubled = self.withheld or any(one.troubled for one in self.entities.values())
+        troubled = self.withheld or self.held or any(one.troubled for one in self.entities.values())
         return 1 if troubled else 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -145,6 +146,16 @@ class Report:
                 }
                 for one in self.withheld
             ],
+            "held": [
+                {
+                    "entity": one.entity,
+                    "documents": one.documents,
+                    "of": one.of,
+                    "requests": one.requests,
+                    "minutes": round(one.minutes, 1),
+                }
+                for one in self.held
+            ],
             "refusals": [
                 {
                     "entity": entity,
@@ -168,6 +179,7 @@ class Report:
         """The report in a few lines for a person."""
         lines = [self._headline(), *self._table()]
         lines += [f"  withheld  {one}" for one in self.withheld]
+        lines += [f"  held      {one}" for one in self.held]
         lines += [
             f"  refused   {count} {entity}: {name} {reason}"
             + self._named(self.samples.get((entity, name, reason), ()))

@@ -34,6 +34,7 @@ from replenit_destination.engine.ledger import Ledger, LedgerFile
 from replenit_destination.engine.quota import QuotaShares, SharedQuota, Window, account_path
 from replenit_destination.engine.removals import Removals
 from replenit_destination.engine.report import EntityReport, Report
+from replenit_destination.engine.resends import Resends
 from replenit_destination.engine.sql import relation
 from replenit_destination.engine.staging import Staged, opened
 from replenit_destination.engine.validation import Links, Validation, read_pending
@@ -65,6 +66,7 @@ class PushOptions:
         full: Compare everything, not only what loads touched.
         entities: Only these; None is all.
         allow_removals: Entities whose removals the guards let pass this once.
+        accept_resend: Send again what only a new mapping or setting changed, however much it is.
         retry: Try refused documents again although nothing about them changed.
         force: Send everything, also what the vendor already has.
         max_requests: Stop cleanly after so many requests.
@@ -77,6 +79,7 @@ class PushOptions:
     full: bool = False
     entities: Sequence[str] | None = None
     allow_removals: Sequence[str] = ()
+    accept_resend: bool = False
     retry: bool = False
     force: bool = False
     max_requests: int | None = None
@@ -293,9 +296,7 @@ class _Run:
                 self.books.note(Outcome(row, fault.verdict, 0, "", fault.field, fault.reason))
 
     def _woken_by_consent(self, spec: EntitySpec) -> str | None:
-        """Return SQL for documents that wait for somebody's consent, when anyone's may have
-        changed.
-        """
+        """Return SQL for documents that wait for a consent, when anyone's may have changed."""
         for entity in {*spec.link.values(), *spec.child_link.values()}:
             gate = self.specs[entity].gate
             if gate and entity in self.compared and self.compared[entity].scope.rows:
@@ -326,9 +327,8 @@ class _Run:
             self.links.refused.update({(spec.name, key): at for key, at in refused.items()})
             if spec.gate:
                 self.links.gated[spec.name] = self.ledger.granted(spec.name, spec.gate)
-        validation = Validation(
-            self.target, self.books, self.links, now=self.clock.now(), force=self.options.force
-        )
+        self._hold_resends()
+        validation = self._validation()
         self.report.left_out = validation.notes.counts
         rows = read_pending(self.work, urgent=True)
         delivery.deliver(validation.documents(rows), label="withdrawals")
@@ -341,6 +341,19 @@ class _Run:
             self.ledger.leave_pending(self.work, str(delivery.halted))
         self._remove(delivery, removals, validation, gone)
 
+    def _validation(self) -> Validation:
+        return Validation(
+            self.target, self.books, self.links, now=self.clock.now(), force=self.options.force
+        )
+
+    def _hold_resends(self) -> None:
+        resends = Resends(
+            self.work, self.ledger, self.target, self._validation(), self.options.quota_share
+        )
+        accept = self.options.accept_resend or self.options.force
+        self.report.held = resends.hold(self.held, accept=accept)
+        self.books.flush()
+
     def _remove(
         self,
         delivery: Delivery,
@@ -348,7 +361,7 @@ class _Run:
         validation: Validation,
         gone: Mapping[str, list[Item]],
     ) -> None:
-        """Send the removals, children first; those of a document that has not arrived wait with it."""
+        """Send the removals, children first; they wait for a document that has not arrived."""
         source_rows = {name: one.source_rows for name, one in self.compared.items()}
         allowed, withheld, kept = removals.children(validation.removals, source_rows)
         self.report.withheld += withheld

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Scope", "Touch"]
 
 _TOUCHED = "{row} IN (SELECT _row FROM touched)"
+_LIVE = "_row IN (SELECT _row FROM touched WHERE live)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,10 @@ class Scope:
     `condition` is SQL on `{row}`; `reason` says why everything is compared, None when only touched
     rows are; `rows` is their number. `source_changed` is false when no table of the entity was
     written since last time, so that nothing can have vanished either; `backlog` tells whether the
-    ledger wants anything looked at again. `tables` is what to remember as processed.
+    ledger wants anything looked at again. `tables` is what to remember as processed. `live` is SQL
+    on `_row` for rows that the source wrote since the last comparison, as opposed to rows that only
+    a new mapping or setting touches. `reshaped` tells that mapping or settings changed, so that
+    equal rows may make other documents.
     """
 
     condition: str
@@ -42,6 +46,8 @@ class Scope:
     source_changed: bool
     backlog: bool = False
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
+    live: str = "true"
+    reshaped: bool = False
 
 
 class Touch:
@@ -82,21 +88,28 @@ class Touch:
             for table, loads in current.items()
         )
         reason = self._full_reason(known, full=full)
-        if reason:
+        reshaped = any(seen.fingerprint != self.fingerprint for seen in known.values())
+        if reason and not (reshaped and self._can_tell):
             rows = self._count(self.assembly.relation)
-            return Scope("true", reason, rows, source_changed=True, tables=current)
-        selections = [
+            return Scope("true", reason, rows, True, tables=current, reshaped=reshaped)
+        live = [
             *self._by_loads(known, current),
             *self._by_lost_children(known, current),
             *self._by_lost_lookups(known, current),
         ]
-        backlog = self._has_backlog()
-        if backlog:
-            selections.append(self._by_key(self._backlog_keys()))
-        if not selections:
+        backlog = [self._by_key(self._backlog_keys())] if self._has_backlog() else []
+        if not (live or backlog or reason):
             return Scope("false", None, 0, changed, tables=current)
-        rows = self._materialise(selections)
-        return Scope(_TOUCHED, None, rows, changed, backlog, current)
+        rows = self._materialise(live, backlog)
+        if reason:
+            rows = self._count(self.assembly.relation)
+            return Scope("true", reason, rows, True, bool(backlog), current, _LIVE, reshaped=True)
+        return Scope(_TOUCHED, None, rows, changed, bool(backlog), current, _LIVE)
+
+    @property
+    def _can_tell(self) -> bool:
+        """Whether load ids tell rows that the source wrote from all others."""
+        return self.entity.always_full is None
 
     def _full_reason(self, known: dict[str, Processed], *, full: bool) -> str | None:
         if full:
@@ -162,7 +175,8 @@ class Touch:
     def _child_rows(self, children: str) -> str:
         """Return the roots of the children a query selects."""
         on = " AND ".join(f"c.{quote(c)} = r.{quote(r)}" for c, r in self.entity.on)
-        return f"SELECT r.rowid AS _row FROM {self.assembly.relation} AS r JOIN ({children}) AS c ON {on}"
+        roots = f"SELECT r.rowid AS _row FROM {self.assembly.relation} AS r"
+        return f"{roots} JOIN ({children}) AS c ON {on}"
 
     def _by_lost_children(
         self, known: dict[str, Processed], current: dict[str, dict[str, int]]
@@ -220,13 +234,18 @@ class Touch:
     def _by_key(self, keys: str) -> str:
         return f"SELECT _row FROM ({self.assembly.keyed()}) WHERE key IN ({keys})"
 
-    def _materialise(self, selections: list[str]) -> int:
+    def _materialise(self, live: list[str], backlog: list[str]) -> int:
         """Store the selected rows, and every other row that has the key of one of them."""
-        union = "\nUNION\n".join(selections)
-        self.work.execute(f"CREATE OR REPLACE TEMP TABLE touched AS {union}")
+        selections = [f"SELECT _row, true AS live FROM ({one})" for one in live]
+        selections += [f"SELECT _row, false AS live FROM ({one})" for one in backlog]
+        union = "\nUNION ALL\n".join(selections or ["SELECT NULL::BIGINT AS _row, false AS live"])
+        self.work.execute(
+            "CREATE OR REPLACE TEMP TABLE touched AS"
+            f" SELECT _row, bool_or(live) AS live FROM ({union}) WHERE _row IS NOT NULL GROUP BY 1"
+        )
         keys = f"SELECT key FROM ({self.assembly.keyed(_TOUCHED)})"
         self.work.execute(
-            f"INSERT INTO touched SELECT _row FROM ({self.assembly.keyed()})"
+            f"INSERT INTO touched SELECT _row, true FROM ({self.assembly.keyed()})"
             f" WHERE key IN ({keys}) AND _row NOT IN (SELECT _row FROM touched)"
         )
         return self._count("touched")

@@ -65,14 +65,14 @@ class Row:
 
 
 def read_pending(
-    work: duckdb.DuckDBPyConnection, *, urgent: bool, stage: int | None = None
+    work: duckdb.DuckDBPyConnection, *, urgent: bool, stage: int | None = None, where: str = "true"
 ) -> Iterator[Row]:
     """Yield the pending rows of a stage in sending order: live changes before backlog, newest
     first.
 
     The connection must not be used otherwise until the iterator ends.
     """
-    conditions = ["urgent" if urgent else "NOT urgent"]
+    conditions = [where, "urgent" if urgent else "NOT urgent"]
     if stage is not None:
         conditions.append(f"stage = {stage}")
     cursor = work.execute(
