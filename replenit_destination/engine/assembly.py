@@ -13,10 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from replenit_destination.engine.scopes import ITEM
 from replenit_destination.engine.sql import indent, literal, quote
 
 if TYPE_CHECKING:
-    from replenit_destination.engine.binding import Block, BoundEntity, Lookup
+    from replenit_destination.engine.bound import Block, BoundEntity, Lookup
 
 __all__ = ["LINE", "Assembly"]
 
@@ -49,7 +50,7 @@ class Assembly:
         entity = self.entity
         where = f"\nWHERE {entity.root.where}" if entity.root.where else ""
         return (
-            f"{self._with(self._source(scope))}\n"
+            f"{self._with(self._keys(scope))}\n"
             f"SELECT\n  {_ROW},\n  {entity.key} AS key,\n  {entity.source_id} AS source_id,\n"
             f"  {self._destroyed()} AS destroyed\n"
             f"FROM source AS {quote(entity.root.alias)}{where}"
@@ -68,12 +69,10 @@ class Assembly:
         rows, join = "0", ""
         if entity.child and entity.spec.child:
             parts += self._children()
-            block = quote(entity.child.alias)
-            members.append((entity.spec.child.property, f"coalesce({block}._children, [])"))
-            rows = f"coalesce({block}._child_rows, 0)"
-            join = f"\nLEFT JOIN children AS {block} ON {block}.{_ROW} = {root}.{_ROW}"
-        conditions = [text for text in (entity.root.where, self._alive()) if text]
-        where = f"\nWHERE {' AND '.join(f'({text})' for text in conditions)}" if conditions else ""
+            members.append((entity.spec.child.property, "coalesce(_nested._children, [])"))
+            rows = "coalesce(_nested._child_rows, 0)"
+            join = f"\nLEFT JOIN children AS _nested ON _nested.{_ROW} = {root}.{_ROW}"
+        where = self._where()
         return (
             f"{self._with(parts)}\n"
             f"SELECT\n  {root}.{_ROW},\n  {entity.key} AS key,\n"
@@ -85,7 +84,7 @@ class Assembly:
     def source_ids(self, scope: str) -> str:
         """Return SQL for the `source_id` of every root row in scope, filtered out or not."""
         return (
-            f"{self._with(self._source(scope))}\n"
+            f"{self._with(self._keys(scope))}\n"
             f"SELECT {self.entity.source_id} AS source_id FROM source AS "
             f"{quote(self.entity.root.alias)}"
         )
@@ -100,11 +99,11 @@ class Assembly:
         rendered = dict(entity.root.fields)
         identity = ", ".join(rendered[name] for name in entity.spec.identity if name in rendered)
         order = f"{entity.root.order}, " if entity.root.order else ""
-        conditions = [text for text in (entity.root.where, self._alive()) if text]
-        where = f"\nWHERE {' AND '.join(f'({text})' for text in conditions)}" if conditions else ""
+        where = self._where()
         inner = (
             f"SELECT\n  {_ROW},\n  {entity.key} AS key,\n  {entity.source_id} AS source_id,\n"
-            f"  row_number() OVER (PARTITION BY {entity.key} ORDER BY {order}{_ROW} DESC) AS place,\n"
+            f"  row_number() OVER (PARTITION BY {entity.key} ORDER BY {order}{_ROW} DESC)"
+            " AS place,\n"
             f"  nullif(concat_ws(',', {identity or 'NULL'}), '') AS identity\n"
             f"FROM source AS {quote(entity.root.alias)}{where}"
         )
@@ -128,7 +127,7 @@ class Assembly:
         root, child = quote("root_row"), quote("child_row")
         joined = " AND ".join(f"{child}.{quote(c)} = {root}.{quote(r)}" for c, r in entity.on)
         return (
-            f"{self._with(self._source('true'))},\nkeyed AS (\n"
+            f"{self._with(self._keys('true'))},\nkeyed AS (\n"
             f"  SELECT *, {entity.key} AS key\n  FROM source AS {quote(entity.root.alias)}\n)\n"
             f"SELECT {root}.key, count({child}.{quote(entity.on[0][0])}) AS source_rows\n"
             f"FROM keyed AS {root}\nLEFT JOIN {entity.child.relation} AS {child} ON {joined}\n"
@@ -157,90 +156,91 @@ class Assembly:
             f" ORDER BY {entity.root.order}, {_ROW} DESC)"
         )
 
-    def _alive(self) -> str | None:
+    def _where(self) -> str:
+        """Return the clause that keeps rows that are neither left out nor destroyed."""
         destroyed = self.entity.destroyed_when
-        return f"NOT coalesce({destroyed}, false)" if destroyed else None
+        alive = f"NOT coalesce({destroyed}, false)" if destroyed else None
+        kept = [f"({text})" for text in (self.entity.root.where, alive) if text]
+        return f"\nWHERE {' AND '.join(kept)}" if kept else ""
 
     @staticmethod
     def _with(parts: list[tuple[str, str]]) -> str:
         listed = ",\n".join(f"{name} AS (\n  {indent(body)}\n)" for name, body in parts)
         return f"WITH {listed}"
 
-    def _source(self, scope: str) -> list[tuple[str, str]]:
-        block = self.entity.root
+    def _source(self, scope: str, block: Block | None = None) -> list[tuple[str, str]]:
+        block = block or self.entity.root
         rows = scope.replace("{row}", "rowid")
         where = "" if rows == "true" else f"\nWHERE {rows}"
         base = f"SELECT {_selected(block, 'rowid')}\nFROM {self.relation}{where}"
         return _with_lookups(block, "root", base, "source")
 
+    def _keys(self, scope: str) -> list[tuple[str, str]]:
+        return self._source(scope, self.entity.keyed)
+
     def _children(self) -> list[tuple[str, str]]:
         entity = self.entity
         assert entity.child is not None  # noqa: S101 - for the type checker
         block = entity.child
-        if entity.column:
-            base = self._unnested(block, entity.column)
+        if entity.listed:
+            base = self._unnested(block, entity.listed)
         elif block.relation:
             base = self._joined(block)
         else:
-            base = f"SELECT {_ROW}{_absent(block)}\nFROM source\nWHERE false"
-        parts = _with_lookups(block, "child_root", base, "child_source")
+            base = f"SELECT {_ROW}{_absent(block)}{self._parent()}\nFROM source\nWHERE false"
         fields = list(block.fields)
         if block.id:
             fields.append((LINE, f"CAST({block.id} AS VARCHAR)"))
-        rendered = _struct(fields)
-        kept = f" FILTER (WHERE {block.where})" if block.where else ""
-        # Without a declared order the list must still come out the same every time.
-        listed = (
-            f"list({indent(rendered)} ORDER BY {block.order}){kept}"
-            if block.order
-            else f"list_sort(list({indent(rendered)}){kept})"
-        )
+        # Equal places, and lists without a declared order, must come out the same every time.
+        order = block.order if block.ranks else f"{block.order}, {block.id or '_child'}"
+        listed = f"list(_child ORDER BY {order})" if block.order else "list(_child)"
+        listed += f" FILTER (WHERE {block.where})" if block.where else ""
+        if not block.order:
+            listed = f"list_sort({listed})"
+        alias = quote(block.alias)
+        rendered = f"SELECT *, {_struct(fields)} AS _child\nFROM child_source AS {alias}"
         grouped = (
             f"SELECT\n  {_ROW},\n  count(*) AS _child_rows,\n  {indent(listed)} AS _children\n"
-            f"FROM child_source AS {quote(block.alias)}\nGROUP BY {_ROW}"
+            f"FROM (\n  {indent(rendered)}\n) AS {alias}\nGROUP BY {_ROW}"
         )
-        return [*parts, ("children", grouped)]
+        sources = _with_lookups(block, "child_root", base, "child_source")
+        return [*sources, ("children", grouped)]
 
     def _joined(self, block: Block) -> str:
         child, parent = quote("child_row"), quote("root_row")
         on = " AND ".join(f"{child}.{quote(c)} = {parent}.{quote(r)}" for c, r in self.entity.on)
         columns = "".join(f", {child}.{quote(name)}" for name in block.columns)
         return (
-            f"SELECT {parent}.{_ROW}{columns}{_absent(block)}{self._parent(parent)}\n"
+            f"SELECT {parent}.{_ROW}{columns}{_absent(block)}{self._parent('root_row')}\n"
             f"FROM {block.relation} AS {child}\nJOIN source AS {parent} ON {on}"
         )
 
-    def _unnested(self, block: Block, column: str) -> str:
-        root, item = "root_row", "item"
-        listed = (
-            f"""from_json(CAST({quote(column)} AS JSON), '["JSON"]')"""
-            if self.entity.column_is_json
-            else quote(column)
-        )
-        names = [name for name in block.columns if name != item]
-        members = (
-            "".join(
-                f""", {item} ->> {literal('$."' + name + '"')} AS {quote(name)}""" for name in names
-            )
-            if self.entity.column_is_json
-            else "".join(f", {item}.{quote(name)}" for name in names)
-        )
-        inner = (
-            f"SELECT *, unnest({listed}) AS {item},"
-            f" generate_subscripts({listed}, 1) AS _position\nFROM source"
+    def _unnested(self, block: Block, listed: str) -> str:
+        names = [name for name in block.columns if name != ITEM]
+        members = ""
+        for name in names:
+            path = literal('$."' + name.replace('"', '\\"') + '"')
+            member = f"_item ->> {path}" if self.entity.column_is_json else f"_item.{quote(name)}"
+            members += f", {member} AS {quote(name)}"
+        if ITEM in block.columns:
+            members += f", _item AS {ITEM}"
+        owner = quote(self.entity.root.alias)
+        parent = f", {owner}" if self.entity.parent_columns else ""
+        lists = f"SELECT {_ROW}{self._parent('source')}, {indent(listed)} AS _list\nFROM source"
+        items = (
+            f"SELECT {_ROW}{parent}, unnest(_list) AS _item,"
+            f" generate_subscripts(_list, 1) AS _position\nFROM (\n  {indent(lists)}\n)"
         )
         return (
-            f"SELECT {_ROW}, _position, {item}{members}{_absent(block)}{self._parent(root)}\n"
-            f"FROM (\n  {indent(inner)}\n) AS {root}"
+            f"SELECT {_ROW}, _position{members}{_absent(block)}{parent}\n"
+            f"FROM (\n  {indent(items)}\n)"
         )
 
-    def _parent(self, alias: str) -> str:
-        """Return the root's columns that child expressions read, as one struct called like the
-        root.
-        """
+    def _parent(self, source: str = "source") -> str:
+        """Return the root's columns that children read, as a struct called like the root."""
         if not self.entity.parent_columns:
             return ""
-        members = [(name, f"{alias}.{quote(name)}") for name in self.entity.parent_columns]
+        members = [(name, f"{source}.{quote(name)}") for name in self.entity.parent_columns]
         return f", {_struct(members)} AS {quote(self.entity.root.alias)}"
 
 
@@ -269,11 +269,8 @@ def _lookup(lookup: Lookup, rows: str) -> str:
     members = [(column, quote(column)) for column in lookup.columns]
     members += [(column, "NULL") for column in lookup.absent]
     keys = ", ".join(quote(joined) for joined, _ in lookup.on)
-    chosen = (
-        f"first({_struct(members)} ORDER BY {lookup.order})"
-        if lookup.order
-        else f"min({_struct(members)})"
-    )
+    found = _struct(members)
+    chosen = f"first({found} ORDER BY {lookup.order}, {found})" if lookup.order else f"min({found})"
     needed = " AND ".join(
         f"{quote(joined)} IN (SELECT {quote(own)} FROM {rows})" for joined, own in lookup.on
     )

@@ -14,7 +14,7 @@ from replenit_destination.engine.target import Folding, Kind
 if TYPE_CHECKING:
     from replenit_destination.engine.target import FieldSpec
 
-__all__ = ["RenderingError", "render"]
+__all__ = ["RenderingError", "render", "truth"]
 
 _INTEGERS = frozenset(
     {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
@@ -25,6 +25,10 @@ _NAIVE = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 _ZONED = "TIMESTAMP WITH TIME ZONE"
 _NULL = '"NULL"'
 _BLANKS = r"E' \t\n\r' || chr(160)"
+_WORDS = {
+    "true": "'true', 't', 'yes', 'y', '1'",
+    "false": "'false', 'f', 'no', 'n', '0'",
+}
 _UTC_FORMAT = "'%Y-%m-%dT%H:%M:%S.%gZ'"
 _HAS_ZONE = r"'([Zz]|[+-]\d\d(:?\d\d)?)$'"
 
@@ -57,12 +61,38 @@ def render(spec: FieldSpec, sql: str, kind: str, timezone: str | None) -> str:
     rendered = render_kind(sql, kind) if render_kind else _timestamp(sql, kind, timezone)
     if rendered is None:
         message = f"is {kind}, the target wants {spec.kind.value}; convert it in the expression"
+        if spec.kind is Kind.TIMESTAMP and _is_number(kind):
+            message += ", for instance with to_timestamp(seconds)"
         raise RenderingError(message)
     return f"lower({rendered})" if spec.folding is Folding.LOWER else rendered
 
 
+def truth(sql: str, kind: str) -> str:
+    """Return SQL for a boolean field's value as a BOOLEAN, NULL when it is neither.
+
+    Args:
+        sql: The field's expression.
+        kind: Its type as DuckDB names it.
+    """
+    if kind == "BOOLEAN":
+        return sql
+    if _is_number(kind):
+        return f"({sql}) <> 0"
+    text = _text(sql, kind) if kind != _NULL else None
+    if text is None:
+        return "CAST(NULL AS BOOLEAN)"
+    return (
+        f"CASE WHEN lower({text}) IN ({_WORDS['true']}) THEN true"
+        f" WHEN lower({text}) IN ({_WORDS['false']}) THEN false END"
+    )
+
+
 def _trimmed(sql: str) -> str:
     return f"nullif(trim({sql}, {_BLANKS}), '')"
+
+
+def _is_number(kind: str) -> bool:
+    return kind in _INTEGERS or kind in _FLOATS or kind.startswith("DECIMAL")
 
 
 def _text(sql: str, kind: str) -> str | None:
@@ -70,17 +100,21 @@ def _text(sql: str, kind: str) -> str | None:
         return _trimmed(sql if kind == "VARCHAR" else f"CAST({sql} AS VARCHAR)")
     if kind == "JSON":
         return _trimmed(f"(({sql}) ->> '$')")
-    if kind in _FLOATS:
-        # A nullable integer column often arrives as a float: an id must not become `12.0`.
-        whole = f"CAST(CAST({sql} AS HUGEINT) AS VARCHAR)"
-        return f"CASE WHEN ({sql}) = trunc({sql}) THEN {whole} ELSE CAST({sql} AS VARCHAR) END"
-    if kind in _INTEGERS or kind in {"UUID", "BOOLEAN"} or kind.startswith("DECIMAL"):
+    if kind in _FLOATS or (kind.startswith("DECIMAL") and not kind.endswith(",0)")):
+        # An integer column often arrives as a float or a wide decimal: an id must not become
+        # `12.0`.
+        whole = f"CAST(TRY_CAST({sql} AS HUGEINT) AS VARCHAR)"
+        text = f"CAST({sql} AS VARCHAR)"
+        if kind not in _FLOATS:
+            text = f"rtrim({text}, '0')"
+        return f"CASE WHEN ({sql}) = trunc({sql}) THEN coalesce({whole}, {text}) ELSE {text} END"
+    if kind in {"UUID", "BOOLEAN"} or _is_number(kind):
         return f"CAST({sql} AS VARCHAR)"
     return None
 
 
 def _number(sql: str, kind: str) -> str | None:
-    if kind in _INTEGERS or kind in _FLOATS or kind.startswith("DECIMAL"):
+    if _is_number(kind):
         return f"CAST({sql} AS VARCHAR)"
     if kind in {"VARCHAR", "JSON"}:
         return _text(sql, kind)
@@ -88,19 +122,13 @@ def _number(sql: str, kind: str) -> str | None:
 
 
 def _boolean(sql: str, kind: str) -> str | None:
-    if kind == "BOOLEAN":
-        return sql
-    if kind in _INTEGERS:
-        return f"({sql}) <> 0"
-    text = _text(sql, kind) if kind in {"VARCHAR", "JSON"} else None
+    if kind == "BOOLEAN" or _is_number(kind):
+        return truth(sql, kind)
+    text = _text(sql, kind) if kind in {"VARCHAR", "JSON"} or kind.startswith("ENUM") else None
     if text is None:
         return None
     # A word that is neither stays a text in the JSON, for the target to refuse with a reason.
-    return (
-        f"CASE WHEN lower({text}) IN ('true', 't', 'yes', 'y', '1') THEN to_json(true)"
-        f" WHEN lower({text}) IN ('false', 'f', 'no', 'n', '0') THEN to_json(false)"
-        f" ELSE to_json({text}) END"
-    )
+    return f"coalesce(to_json({truth(sql, kind)}), to_json({text}))"
 
 
 def _timestamp(sql: str, kind: str, timezone: str | None) -> str | None:
@@ -112,7 +140,7 @@ def _timestamp(sql: str, kind: str, timezone: str | None) -> str | None:
             what = "a date" if kind == "DATE" else "a time without a zone"
             message = f'is {what}; say in which zone: timezone = "Europe/Berlin"'
             raise RenderingError(message)
-        moment = sql if kind != "DATE" else f"({sql} + INTERVAL 12 HOUR)"
+        moment = sql if kind != "DATE" else f"({sql}) + INTERVAL 12 HOUR"
         return _utc(f"timezone({zone}, CAST({moment} AS TIMESTAMP))")
     if kind not in {"VARCHAR", "JSON"}:
         return None
@@ -134,11 +162,18 @@ def _utc(sql: str) -> str:
 
 def _texts(sql: str, kind: str) -> str | None:
     if kind == "VARCHAR":
-        return f"list_filter([{_trimmed(sql)}], lambda x: x IS NOT NULL)"
+        text = _trimmed(sql)
+        return f"CASE WHEN {text} IS NOT NULL THEN [{text}] END"
     if kind == "JSON":
-        listed = f"CAST(from_json({sql}, '[\"VARCHAR\"]') AS VARCHAR[])"
-    elif kind.endswith("[]"):
+        # One value counts as a list of it.
+        listed = (
+            f"CASE json_type({sql}) WHEN 'ARRAY' THEN json_extract_string({sql}, '$[*]')"
+            f" WHEN 'NULL' THEN NULL ELSE [({sql}) ->> '$'] END"
+        )
+    elif kind.endswith("[]") and not kind.startswith(("STRUCT", "MAP", "JSON", "UNION")):
         listed = f"CAST({sql} AS VARCHAR[])"
+    elif kind == "JSON[]":
+        listed = f"list_transform({sql}, lambda x: x ->> '$')"
     else:
         return None
     trimmed = f"list_transform({listed}, lambda x: {_trimmed('x')})"
