@@ -1,0 +1,153 @@
+"""Deliver a folder of CSV files to Replenit: what changed since the last run, nothing else.
+
+    python pipelines/csv_to_replenit.py --demo            try it: no account, no files, no network
+    python pipelines/csv_to_replenit.py --demo --folder exports --mapping shop.toml
+                                                          your files to a sandbox on this machine
+    python pipelines/csv_to_replenit.py                   your files to Replenit, settings in .dlt/
+
+Exit codes: 0 everything was delivered · 1 some documents were refused, all others delivered ·
+2 could not run, nothing is lost · 3 interrupted, run it again to go on.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dlt
+from csv_files import TABLES, CsvError, csv_files
+from csv_files.sample import write_sample
+from launch import DEMO_FOLDER, deliver, demo_vendor, finish, missing_replenit_settings, parser
+
+from replenit_destination import MissingSettingsError, replenit
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from dlt.extract import DltSource
+
+FOLDER = DEMO_FOLDER / "csv"
+PRESET = "csv"
+SECTION = "sources.csv_files"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run once and return the exit code."""
+    options = parse(arguments)
+    return finish(
+        lambda: demo(options) if options.demo else live(options), options.report, CsvError
+    )
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line; what it leaves out is looked for in dlt's configuration."""
+    given = parser(__doc__ or "")
+    given.add_argument(
+        "--demo",
+        action="store_true",
+        help=f"deliver to a sandbox on this machine; everything is kept in {FOLDER}/",
+    )
+    given.add_argument(
+        "--folder", metavar="PATH", help="where the files are: a path, or a bucket's address"
+    )
+    given.add_argument(
+        "--table",
+        action="append",
+        default=[],
+        metavar="NAME=PATTERN",
+        help="a table and the files it is read from, for instance sales='Sales_*.csv'; repeatable; "
+        f"default {', '.join(f'{name}={pattern}' for name, pattern in TABLES.items())}",
+    )
+    given.add_argument(
+        "--mapping",
+        metavar="FILE",
+        help="how the tables become documents: a TOML file; default is the preset `csv`",
+    )
+    given.add_argument("--delimiter", metavar="CHAR", help="between values; default `,`")
+    given.add_argument("--encoding", metavar="NAME", help="of the files; default utf-8")
+    options = given.parse_args(arguments)
+    pairs = [pair.partition("=") for pair in options.table]
+    if not all(name and pattern for name, _, pattern in pairs):
+        given.error("--table: write NAME=PATTERN, for instance sales='Sales_*.csv'")
+    options.tables = {name: pattern for name, _, pattern in pairs}
+    return options
+
+
+@dataclass(frozen=True)
+class Files:
+    """Which files, and what becomes of them: the command line first, then the configuration."""
+
+    folder: str | None
+    tables: dict[str, str] | None
+    mapping: str
+    written: dict[str, str]
+
+    @classmethod
+    def chosen(cls, options: argparse.Namespace) -> Files:
+        """Return what was asked for."""
+        mapping = options.mapping or dlt.config.get("destination.replenit.mapping", str)
+        written = {name: getattr(options, name) for name in ("delimiter", "encoding")}
+        return cls(
+            folder=options.folder or dlt.config.get(f"{SECTION}.folder", str),
+            tables=options.tables or None,
+            mapping=mapping or PRESET,
+            written={name: value for name, value in written.items() if value},
+        )
+
+    def source(self) -> DltSource:
+        """Return the dlt source; what is not chosen here it takes from its own settings."""
+        chosen: dict[str, Any] = {"folder": self.folder, "tables": self.tables, **self.written}
+        source: DltSource = csv_files(**{name: value for name, value in chosen.items() if value})
+        return source
+
+
+def live(options: argparse.Namespace) -> Any:
+    """Deliver the configured folder to the configured tenant."""
+    files = Files.chosen(options)
+    # The preset reads the consent from a column, a mapping of one's own from where it says.
+    missing = missing_replenit_settings(ask_consent=False)
+    if not files.folder:
+        place = "the folder or bucket with the files: --folder, or `.dlt/config.toml` under"
+        missing[f"{SECTION}.folder"] = f"{place} [{SECTION}], or SOURCES__CSV_FILES__FOLDER"
+    if missing:
+        raise MissingSettingsError(missing)
+    destination = replenit(mapping=files.mapping, deliver="manual")
+    return deliver(pipeline(destination), files.source())
+
+
+def demo(options: argparse.Namespace) -> Any:
+    """Deliver the given files, or a sample, to a sandbox that is kept between runs."""
+    with demo_vendor(FOLDER) as vendor:
+        if not options.folder:
+            options.folder = str(FOLDER / "files")
+            if write_sample(Path(options.folder)):
+                print(f"Sample files are in {options.folder}/. Change them and run again.")
+        files = Files.chosen(options)
+        destination = replenit(
+            FOLDER / "staging.duckdb",
+            mapping=files.mapping,
+            api_key=vendor.api_key,
+            tenant_id=vendor.tenant_id,
+            base_url=vendor.url,
+            customer_identifier_priority="email",
+            deliver="manual",
+        )
+        return deliver(pipeline(destination, FOLDER / "pipelines"), files.source())
+
+
+def pipeline(destination: Any, folder: Path | None = None) -> dlt.Pipeline:
+    """Return the pipeline; its name and dataset are where the staged rows are found later."""
+    # Arrow tables carry load ids only when asked to; by them a delivery finds what is new.
+    dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
+    place: dict[str, Any] = {"pipelines_dir": str(folder)} if folder else {}
+    made: dlt.Pipeline = dlt.pipeline(
+        "csv_to_replenit", destination=destination, dataset_name="csv", **place
+    )
+    return made
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""What the scripts in this folder share: settings to ask for, the demo's sandbox, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dlt
+from dlt.common.exceptions import DltException
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from replenit_destination import ActivationError, SettingsError, push
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dlt.extract import DltSource
+
+    from replenit_destination.sandbox import ReplenitSandbox
+
+__all__ = ["DEMO_FOLDER", "deliver", "demo_vendor", "finish", "missing_replenit_settings", "parser"]
+
+DEMO_FOLDER = Path(".demo")
+NOT_RUN, INTERRUPTED = 2, 3
+_AGAIN = "Interrupted; run it again to go on where it stopped."
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """Return a command line with `--report`.
+
+    Args:
+        description: The script's docstring; from `Exit codes` on it follows the options.
+    """
+    head, _, tail = description.partition("\n")
+    made = argparse.ArgumentParser(
+        description=head,
+        epilog=tail[tail.index("Exit codes") :],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "--report", type=Path, metavar="FILE", help="write the run's report there as JSON"
+    )
+    return made
+
+
+def missing_replenit_settings(*, ask_consent: bool = True) -> dict[str, str]:
+    """Return every setting of the destination that is not set: its name → where to put it.
+
+    Args:
+        ask_consent: Whether the mapping leaves open who consented.
+    """
+    config = "`.dlt/config.toml` under [destination.replenit], or DESTINATION__REPLENIT__{}"
+    closed = "`.dlt/secrets.toml` under [destination.replenit], or DESTINATION__REPLENIT__{}"
+    places = {
+        "api_key": f"the key from Replenit's dashboard: {closed}",
+        "tenant_id": f"the tenant's GUID, from the same page: {config}",
+        "customer_identifier_priority": (
+            f"`email` or `customerid`, as the tenant is set up: {config}"
+        ),
+        "gdpr_optin": (f"whom Replenit may process, for instance `email_or_sms_optin`: {config}"),
+    }
+    if not ask_consent:
+        del places["gdpr_optin"]
+    return {
+        f"destination.replenit.{name}": place.format(name.upper())
+        for name, place in places.items()
+        if not _is_set(name)
+    }
+
+
+def _is_set(name: str) -> bool:
+    stores = dlt.secrets if name == "api_key" else dlt.config
+    return bool(stores.get(f"destination.replenit.{name}", str))
+
+
+@contextmanager
+def demo_vendor(folder: Path, *, profile: str = "strict") -> Iterator[ReplenitSandbox]:
+    """Start the Replenit sandbox whose state is in a folder that only its owner can enter.
+
+    It keeps its port: what a host has accepted is remembered under its address, port included, so
+    on another port the sandbox would be another vendor and get everything anew.
+
+    Raises:
+        SettingsError: Its packages are not installed, or the port is taken.
+    """
+    with needing_extra("demo"):
+        from replenit_destination.sandbox import ReplenitSandbox
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = folder / "port"
+    port = int(kept.read_text(encoding="ascii")) if kept.exists() else 0
+    with ExitStack() as running:
+        try:
+            box = ReplenitSandbox(profile=profile, state=folder / "replenit.sqlite", port=port)
+            vendor = running.enter_context(box)
+        except OSError as error:
+            message = (
+                f"the sandbox cannot listen on port {port} ({error.strerror}): is another demo "
+                f"running? Delete {folder}/ to begin anew on another port."
+            )
+            raise SettingsError(message) from error
+        kept.write_text(vendor.url.rpartition(":")[2], encoding="ascii")
+        yield vendor
+
+
+@contextmanager
+def needing_extra(extra: str) -> Iterator[None]:
+    """Turn a missing package into the words that install it.
+
+    Raises:
+        SettingsError: An import inside the block failed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        message = (
+            f"this needs more packages (`{error.name}` is missing): pip install -e '.[{extra}]'"
+        )
+        raise SettingsError(message) from error
+
+
+def deliver(pipeline: dlt.Pipeline, source: DltSource) -> Any:
+    """Stage what changed, deliver it, and return the report."""
+    if pipeline.has_pending_data:
+        # What an interrupted run had staged; dlt would load it in place of the new data.
+        pipeline.run()
+    pipeline.run(source, loader_file_format="parquet")
+    return push(pipeline)
+
+
+def finish(work: Callable[[], Any], report_file: Path | None, *sources: type[Exception]) -> int:
+    """Run, tell what was done or why not, and return the exit code.
+
+    Args:
+        work: Returns the report.
+        report_file: Where to write it as JSON.
+        *sources: The errors that the source explains in its own words.
+    """
+    explained: tuple[type[Exception], ...] = (ActivationError, *sources)
+    try:
+        report = work()
+    except KeyboardInterrupt:
+        return _stopped(_AGAIN, INTERRUPTED)
+    except explained as error:
+        return _stopped(error, NOT_RUN)
+    except PipelineStepFailed as error:
+        for cause in _causes(error):
+            if isinstance(cause, KeyboardInterrupt):
+                return _stopped(_AGAIN, INTERRUPTED)
+            if isinstance(cause, explained):
+                return _stopped(cause, NOT_RUN)
+        return _stopped(error, NOT_RUN)
+    except DltException as error:
+        return _stopped(error, NOT_RUN)
+    print(report.summary)
+    if report_file:
+        text = json.dumps(report.to_dict(), indent=2, default=str)
+        report_file.write_text(f"{text}\n", encoding="utf-8")
+    return int(report.exit_code)
+
+
+def _stopped(why: object, code: int) -> int:
+    print(why, file=sys.stderr)
+    return code
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it came from."""
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__
