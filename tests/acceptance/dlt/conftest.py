@@ -52,6 +52,7 @@ class Delivery:
     settings: dict[str, Any] = field(default_factory=dict)
     name: str = "shop"
     folder: str = "pipelines"
+    dataset: str = "shop_data"
     seen: int = 0
 
     def pipeline(self, **settings: Any) -> dlt.Pipeline:
@@ -64,7 +65,7 @@ class Delivery:
         return dlt.pipeline(
             self.name,
             destination=replenit(**{**complete, **self.settings, **settings}),
-            dataset_name="shop_data",
+            dataset_name=self.dataset,
             pipelines_dir=str(self.here / self.folder),
         )
 

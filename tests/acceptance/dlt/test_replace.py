@@ -127,7 +127,7 @@ def test_lines_that_vanish_in_numbers_stay_and_their_orders_travel(
 @pytest.mark.parametrize("form", ["nested", "table"])
 def test_vanished_line_table_removes_no_lines(delivery: Delivery, form: str) -> None:
     """Without its table of lines an order has none, and is held rather than sent empty."""
-    shop = shop_of_many(delivery, form)
+    shop_of_many(delivery, form)
     before = delivery.held()
     table = "orders__lines" if form == "nested" else "lines"
     with delivery.pipeline().sql_client() as client:
