@@ -202,12 +202,16 @@ class Diff:
         entity: BoundEntity, key: str, source_ids: list[str], identities: int
     ) -> RowFault:
         spec = entity.spec
-        if identities > 1:
-            who = f"{identities} different {spec.name} of the source share this {spec.key}"
+        versions = f'say which one wins, for instance [{spec.name}] order = "updated_at DESC"'
+        different = max(identities, len(set(source_ids)))
+        if different > 1:
+            who = f"{different} different {spec.name} of the source share this {spec.key}"
             advice = "correct one of them at the source"
+            if identities <= 1:
+                advice += f"; if they are versions of one, {versions}"
         else:
             who = f"{len(source_ids)} rows of the source have this {spec.key}"
-            advice = f'say which one wins, for instance [{spec.name}] order = "updated_at DESC"'
+            advice = versions
         return RowFault(spec.name, key, source_ids[0] or key, spec.key, f"{who}; {advice}")
 
     def _keyless(self, entity: BoundEntity) -> list[RowFault]:
