@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
     from replenit_destination.sandbox import ReplenitSandbox
 
-__all__ = ["DEMO_FOLDER", "deliver", "demo_vendor", "finish", "missing_replenit_settings", "parser"]
+__all__ = [
+    "DEMO_FOLDER",
+    "deliver",
+    "demo_vendor",
+    "finish",
+    "missing_replenit_settings",
+    "needing_extra",
+    "parser",
+]
 
 DEMO_FOLDER = Path(".demo")
 NOT_RUN, INTERRUPTED = 2, 3
@@ -89,7 +97,8 @@ def demo_vendor(folder: Path, *, profile: str = "strict") -> Iterator[ReplenitSa
     """
     with needing_extra("demo"):
         from replenit_destination.sandbox import ReplenitSandbox
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for place in (DEMO_FOLDER, folder):
+        place.mkdir(mode=0o700, exist_ok=True)
     kept = folder / "port"
     port = int(kept.read_text(encoding="ascii")) if kept.exists() else 0
     with ExitStack() as running:
