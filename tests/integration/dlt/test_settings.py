@@ -167,7 +167,7 @@ def test_mapping_is_taken_in_every_form_with_the_rule_of_consent(
     pipeline(mapping=mapping, gdpr_optin="always").run(ORDERS, table_name="orders")
 
     assert engine.last.mapping["orders"].table == "orders"
-    assert engine.last.mapping["customers"].fields["GdprOptin"] == "true"
+    assert engine.last.mapping["customers"].rules["GdprOptin"] == "true"
 
 
 def test_consent_without_a_rule_is_asked_for(pipeline: Callable[..., dlt.Pipeline]) -> None:
