@@ -267,7 +267,8 @@ class Ledger:
         """
         work.execute(
             f"INSERT INTO {self.schema}.outcome BY NAME\n"
-            "SELECT ? AS run, 0 AS batch, ? AS account, entity, key, 'upsert' AS action, '' AS child,\n"
+            f"SELECT nextval('{self.schema}.outcome_order') AS seq, ? AS run, 0 AS batch,\n"
+            "  ? AS account, entity, key, 'upsert' AS action, '' AS child,\n"
             "  'backlog' AS verdict, source_id, source_hash, source_rows, ? AS reason,\n"
             "  to_timestamp(?) AS moment\n"
             "FROM pending WHERE NOT EXISTS (\n"

@@ -43,7 +43,7 @@ CREATE TABLE {ledger}.intent (
 CREATE SEQUENCE {ledger}.outcome_order;
 
 CREATE TABLE {ledger}.outcome (
-  seq BIGINT DEFAULT nextval('{ledger}.outcome_order'),
+  seq BIGINT NOT NULL,  -- no DEFAULT: it would name the file by where it was made, and a file moves
   run VARCHAR NOT NULL, batch INTEGER NOT NULL, account INTEGER NOT NULL, entity VARCHAR NOT NULL,
   key VARCHAR NOT NULL, action VARCHAR NOT NULL, child VARCHAR NOT NULL, verdict VARCHAR NOT NULL,
   source_id VARCHAR, content_hash UBIGINT, source_hash UBIGINT, source_rows INTEGER,
@@ -84,7 +84,7 @@ FROM _rows
 
 -- name: record
 INSERT INTO {ledger}.outcome BY NAME
-SELECT * REPLACE (to_timestamp(moment) AS moment) FROM _rows
+SELECT nextval('{ledger}.outcome_order') AS seq, * REPLACE (to_timestamp(moment) AS moment) FROM _rows
 
 -- name: folded
 -- One row per key that intents or outcomes speak of: its entry as it must be from now on.

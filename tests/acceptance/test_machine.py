@@ -19,34 +19,34 @@ PER_WORLD = int(os.environ.get("REPLENIT_SEQUENCES", "50"))
 
 
 class ByEmail(Sequences):
-    rules = Rules()
+    choices = Rules()
 
 
 class ByEmailInTables(Sequences):
-    rules = Rules(children="replace", omitted="keep")
+    choices = Rules(children="replace", omitted="keep")
     form = "table"
     style = "mixed"
 
 
 class ByEmailInJson(Sequences):
-    rules = Rules(product_removal="delete", omitted="keep")
+    choices = Rules(product_removal="delete", omitted="keep")
     form = "json"
     style = "minimal"
 
 
 class ByIdInTables(Sequences):
-    rules = Rules(priority="customerid", delete_style="path", product_removal="delete")
+    choices = Rules(priority="customerid", delete_style="path", product_removal="delete")
     form = "table"
     style = "envelope"
 
 
 class ById(Sequences):
-    rules = Rules(priority="customerid", children="replace")
+    choices = Rules(priority="customerid", children="replace")
     style = "bare"
 
 
 class ByIdInLists(Sequences):
-    rules = Rules(priority="customerid", omitted="keep", product_removal="delete")
+    choices = Rules(priority="customerid", omitted="keep", product_removal="delete")
     form = "list"
 
 

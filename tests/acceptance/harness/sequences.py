@@ -50,7 +50,7 @@ _PICK = st.integers(0, 11)
 class Sequences(RuleBasedStateMachine):
     """One world, one life. Subclasses say under which rules."""
 
-    rules: Rules
+    choices: Rules
     form: Form = "nested"
     style = "problem"
 
@@ -59,7 +59,7 @@ class Sequences(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="replenit-sequence-"))
         self.world = World(
             self.folder,
-            self.rules,
+            self.choices,
             form=self.form,
             switches={"error_style": self.style},
             shop=Shop.sample(customers=customers, products=2, orders=orders),
@@ -83,7 +83,7 @@ class Sequences(RuleBasedStateMachine):
 
     @rule(pick=_PICK, entity=st.sampled_from(ENTITIES))
     def poison(self, pick: int, entity: str) -> None:
-        found = sorted(keys(self.world.shop, self.rules)[entity])
+        found = sorted(keys(self.world.shop, self.choices)[entity])
         if found:
             self.poisoned = True
             self.world.service.faults.add(Poison(entity, keys=[found[pick % len(found)]]))
@@ -141,7 +141,7 @@ class Sequences(RuleBasedStateMachine):
         return report
 
     def _remember(self) -> None:
-        truth = documents(self.world.shop, self.rules, self.form)
+        truth = documents(self.world.shop, self.choices, self.form)
         for entity, made in truth.items():
             for key, document in made.items():
                 self.reached.setdefault((entity, key), []).append(document)
@@ -168,7 +168,7 @@ class Sequences(RuleBasedStateMachine):
                 del self.acknowledged[key]
 
     def _key(self, entity: str, document: dict[str, Any]) -> tuple[str, str]:
-        by_email = entity == "customers" and self.rules.priority == "email"
+        by_email = entity == "customers" and self.choices.priority == "email"
         name = {"orders": "OrderId", "products": "ProductId", "customers": "CustomerId"}[entity]
         return entity, document["Email" if by_email else name]
 
@@ -198,7 +198,7 @@ class Sequences(RuleBasedStateMachine):
         self.world.assert_ledger_agrees()
 
     def _assert_converged(self) -> None:
-        wanted = documents(self.world.shop, self.rules, self.form)
+        wanted = documents(self.world.shop, self.choices, self.form)
         held = self.world.state()
         for entity in ENTITIES:
             for key, document in wanted[entity].items():
@@ -207,7 +207,7 @@ class Sequences(RuleBasedStateMachine):
                 self._assert_equal(entity, held[entity][key], document, before)
             for key in held[entity].keys() - wanted[entity].keys():
                 assert entity == "products", (entity, key, "is left over")
-                assert self.rules.product_removal == "unavailable", (key, "is left over")
+                assert self.choices.product_removal == "unavailable", (key, "is left over")
                 variants = held[entity][key]["ProductVariants"].values()
                 assert not any(one["IsAvailable"] for one in variants), (key, "is available")
 
@@ -225,7 +225,7 @@ class Sequences(RuleBasedStateMachine):
             assert key in held[name], (entity, key, "is missing")
             self._assert_fields(held[name][key], child, known)
         for key in held[name].keys() - wanted[name].keys():
-            retired = entity == "products" and self.rules.product_removal == "unavailable"
+            retired = entity == "products" and self.choices.product_removal == "unavailable"
             assert retired, (entity, key, "is left over")
             assert held[name][key]["IsAvailable"] is False, (entity, key, "is available")
 
@@ -235,7 +235,7 @@ class Sequences(RuleBasedStateMachine):
         """A vendor that keeps what an update omits may show an old value there, and only there."""
         kept = {n: v for n, v in held.items() if n not in wanted}
         assert {n: v for n, v in held.items() if n in wanted} == wanted
-        if self.rules.omitted == "reset":
+        if self.choices.omitted == "reset":
             assert kept == {}
         for name, value in kept.items():
             assert any(each.get(name) == value for each in before), (name, "came from nowhere")
