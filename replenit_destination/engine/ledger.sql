@@ -217,6 +217,10 @@ SELECT
     WHEN verdict = 'suspect' THEN 'suspect'  -- the next run goes on searching
     WHEN in_doubt AND NOT refused THEN 'in doubt'
     WHEN unfinished THEN 'removal'
+    -- Killed before the lost child's delete was even intended: the upsert alone is not all.
+    WHEN (accepted OR same) AND outcome.source_hash <> 0 AND NOT list_has_all(
+      list_concat(coalesce(outcome.children, []), gone_children), coalesce(entry.children, [])
+    ) THEN 'removal'
     WHEN verdict IS NULL THEN entry.backlog
   END AS backlog,
   CASE WHEN fault IS NOT NULL THEN fault.verdict WHEN cleared THEN NULL ELSE entry.refusal END AS refusal,
