@@ -12,8 +12,7 @@ Exit codes: 0 everything was delivered · 1 some documents were refused, all oth
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import dlt
@@ -26,6 +25,7 @@ from replenit_destination import MissingSettingsError, replenit
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from pathlib import Path
 
     from dlt.extract import DltSource
 
@@ -121,11 +121,12 @@ def live(options: argparse.Namespace) -> Any:
 def demo(options: argparse.Namespace) -> Any:
     """Deliver the given files, or a sample, to a sandbox that is kept between runs."""
     with demo_vendor(FOLDER) as vendor:
-        if not options.folder:
-            options.folder = str(FOLDER / "files")
-            if write_sample(Path(options.folder)):
-                print(f"Sample files are in {options.folder}/. Change them and run again.")
         files = Files.chosen(options)
+        if not files.folder:
+            sample = FOLDER / "files"
+            if write_sample(sample):
+                print(f"Sample files are in {sample}/. Change them and run again.")
+            files = replace(files, folder=str(sample), mapping=options.mapping or PRESET)
         destination = replenit(
             FOLDER / "staging.duckdb",
             mapping=files.mapping,

@@ -146,6 +146,15 @@ def test_new_column_is_empty_in_the_files_before(shop: Shop) -> None:
     assert shop.rows("sku, gift_wrap") == [("a", None), ("b", "x")]
 
 
+def test_lost_database_is_filled_again(shop: Shop) -> None:
+    """What was read is remembered with the rows, not beside them."""
+    shop.write("sales_1.csv", "1,1,a")
+    shop.load()
+    (shop.here / "staged.duckdb").unlink()
+    assert shop.load() == ["sales"]
+    assert shop.rows("sku") == [("a",)]
+
+
 def test_with_primary_keys_a_newer_file_takes_the_place_of_single_rows(shop: Shop) -> None:
     settings = {"primary_keys": {"sales": "order, line"}}
     shop.write("sales_2026-01-01.csv", "1,1,a", "1,2,b")
