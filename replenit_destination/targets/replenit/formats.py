@@ -60,7 +60,7 @@ _LANGUAGE = re.compile(
 )
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3})?Z")
-_HTTPS = re.compile(r"https://[^\s/?#.]+\.[^\s]+")
+_HTTPS = re.compile(r"(?i:https)://[^\s/?#.]+\.[^\s]+")
 
 
 def utf16_units(text: str) -> int:
@@ -135,7 +135,10 @@ class Text(Rule):
         def checked(value: str) -> str:
             if "\0" in value:
                 _refuse("contains a character that cannot be stored (U+0000)")
-            return fits(value) if plain else fits(inner(value))
+            sent = fits(value) if plain else fits(inner(value))
+            if not sent.strip():  # blank counts as missing to the vendor [C], in every script
+                _refuse("is blank")
+            return sent
 
         return checked
 

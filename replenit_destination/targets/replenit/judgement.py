@@ -78,7 +78,7 @@ class Judge:
         variants = _children(row, "ProductVariants")
         row["ProductVariants"] = [_present(variant) for variant in variants]
         if isinstance(row.get("Taxonomy"), list):
-            row["Taxonomy"] = [one for one in row["Taxonomy"] if one is not None and one != ""]
+            row["Taxonomy"] = [one for one in row["Taxonomy"] if not _blank(one)]
         payload, refusals, omitted = self._validate(schema, row)
         if not refusals:
             refusals = _repeated(payload["ProductVariants"], "VariantId")
@@ -117,7 +117,7 @@ class Judge:
         )
 
     def _of_nobody(self, row: dict[str, Any]) -> Note | None:
-        """Return why the order belongs to nobody the vendor could know; apply the choice for guests.
+        """Return why the order belongs to nobody known; apply the choice for guests.
 
         The vendor would ignore or refuse an order without the identifier that the tenant matches by
         (K8); guests are real-shops.md rule 9.
@@ -181,6 +181,10 @@ def _verdict(payload: Mapping[str, Any], doubt: str, **notes: tuple[Any, ...]) -
 
 def _present(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None and value != ""}
+
+
+def _blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _children(row: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

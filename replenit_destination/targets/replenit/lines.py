@@ -62,11 +62,11 @@ def gather(rows: Sequence[Mapping[str, Any]], *, combine: bool) -> Lines:
         combine: Whether lines of one ProductId and Sku become one.
     """
     lines = Lines()
-    keys: set[tuple[Any, Any]] = set()
+    keys: set[tuple[str | None, str | None]] = set()
     plain = True
     for position, source in enumerate(rows):
         row = {name: value for name, value in source.items() if value is not None and value != ""}
-        key = (row.get("ProductId"), row.get("Sku"))
+        key = _key(row)
         if key == (None, None):
             lines.dropped.append((f"OrderItems[{position}]", "has neither ProductId nor Sku"))
             continue
@@ -105,17 +105,26 @@ def _settle(lines: Lines, *, combine: bool) -> Lines:
     return settled
 
 
+def _key(row: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    # what is no text goes on to the contract, which refuses it
+    product, sku = row.get("ProductId"), row.get("Sku")
+    return (
+        product if product is None or isinstance(product, str) else repr(product),
+        sku if sku is None or isinstance(sku, str) else repr(sku),
+    )
+
+
 def _groups(lines: Lines) -> list[list[tuple[Row, int]]]:
-    groups: dict[tuple[Any, Any], list[tuple[Row, int]]] = {}
+    groups: dict[tuple[str | None, str | None], list[tuple[Row, int]]] = {}
     for row, position in zip(lines.rows, lines.positions, strict=True):
-        groups.setdefault((row.get("ProductId"), row.get("Sku")), []).append((row, position))
+        groups.setdefault(_key(row), []).append((row, position))
     return list(groups.values())
 
 
 def _by_key(lines: Sequence[_Sold]) -> list[list[_Sold]]:
-    groups: dict[tuple[Any, Any], list[_Sold]] = {}
+    groups: dict[tuple[str | None, str | None], list[_Sold]] = {}
     for line in lines:
-        groups.setdefault((line.row.get("ProductId"), line.row.get("Sku")), []).append(line)
+        groups.setdefault(_key(line.row), []).append(line)
     return list(groups.values())
 
 

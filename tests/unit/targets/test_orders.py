@@ -199,3 +199,8 @@ def test_judging_does_not_change_the_row(target, order, line):
     before = repr(row)
     target().judge("orders", row)
     assert repr(row) == before
+
+
+def test_identifier_that_is_no_text_is_refused_and_stops_nothing(target, order, line):
+    verdict = target().judge("orders", order(line(Sku=["a"]), line(Quantity="-1", Sku={"a": 1})))
+    assert ("OrderItems[0].Sku", "must be text") in verdict.refusals

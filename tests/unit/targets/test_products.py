@@ -53,6 +53,7 @@ def test_whole_product_travels(target, product, variant):
         ({"ProductId": "x" * 101}, "ProductId"),
         ({"ProductName": None}, "ProductName"),
         ({"ProductName": "x" * 201}, "ProductName"),
+        ({"ProductName": "\u3000"}, "ProductName"),
         ({"ProductVariants": []}, "ProductVariants"),
         ({"ProductVariants": None}, "ProductVariants"),
     ],
@@ -149,3 +150,26 @@ def test_repeated_sku_warns_or_refuses_by_priority(target, product, variant):
     assert target().judge("products", row).warnings == repeated
     build = target(product_identifier_priority="sku")
     assert build.judge("products", row).refusals == repeated
+
+
+def test_blank_texts_in_any_script_are_no_texts(target, product, variant):
+    row = product(variant(Size="\u2003", BrandName=" "), Taxonomy=["Care", "\u3000"])
+    verdict = target().judge("products", row)
+    assert verdict.payload["Taxonomy"] == ["Care"]
+    assert not {"Size", "BrandName"} & verdict.payload["ProductVariants"][0].keys()
+    assert dict(verdict.omitted) == {
+        "ProductVariants[0].Size": "is blank",
+        "ProductVariants[0].BrandName": "is blank",
+    }
+
+
+def test_text_cut_to_nothing_but_blanks_is_refused(target, product):
+    shop = target(truncate=("products.ProductName",))
+    verdict = shop.judge("products", product(ProductName="\u2003" * 200 + "Soap"))
+    assert verdict.refusals == (("ProductName", "is blank"),)
+
+
+def test_scheme_of_an_image_may_be_in_capitals(target, product, variant):
+    row = product(variant(Image="HTTPS://cdn.example.com/a.jpg"))
+    sent = target().judge("products", row).payload["ProductVariants"][0]
+    assert sent["Image"] == "HTTPS://cdn.example.com/a.jpg"
