@@ -116,8 +116,6 @@ class _Binder:
     def bind(self) -> BoundEntity | None:
         root = self.scoping.root()
         child = self.scoping.child(root)
-        if root is None:
-            return None
         # What identifies a row is read first, so that `keyed` is only that.
         names = {self.spec.key, *self.spec.identity}
         texts = self._texts(root, [one for one in self.spec.fields if one.name in names])
@@ -125,6 +123,10 @@ class _Binder:
         keyed = root.block(self.tables)
         texts |= self._texts(root, [one for one in self.spec.fields if one.name not in names])
         options |= self._options(root, self.mapping, ("order",))
+        if not root.columns:  # the table is not there; what is written was checked all the same
+            if child:
+                self._child_block(child)
+            return None
         fields = dict(self._rendered(root, texts))
         self._check_conditions(root, options)
         block = self._child_block(child) if child else None
@@ -236,23 +238,26 @@ class _Binder:
         if not texts:
             return {}
         source = scope.sample()
-        listed = ", ".join(f"{text} AS {quote(name)}" for name, text in texts.items())
         try:
-            rows = self.connection.execute(f"DESCRIBE SELECT {listed} FROM {source}").fetchall()
+            return self._asked(texts, source)
         except duckdb.Error:
-            rows = []
-            for name, text in list(texts.items()):
-                place = f"{scope.place}.{'fields.' if fields else ''}{name}"
-                query = f"DESCRIBE SELECT {text} AS {quote(name)} FROM {source}"
-                try:
-                    rows += self.connection.execute(query).fetchall()
-                except duckdb.Error as error:
-                    if text in scope.unsettled:
-                        texts[name] = "NULL"
-                        rows.append((name, _NULL))
-                    else:
-                        self.findings.fault(place, first_line(error))
-        return {row[0]: row[1] for row in rows}
+            pass
+        types: dict[str, str] = {}
+        for name, text in list(texts.items()):
+            try:
+                types |= self._asked({name: text}, source)
+            except duckdb.Error as error:
+                if text in scope.unsettled:
+                    texts[name], types[name] = "NULL", _NULL
+                else:
+                    place = f"{scope.place}.{'fields.' if fields else ''}{name}"
+                    self.findings.fault(place, first_line(error))
+        return types
+
+    def _asked(self, texts: MappingOf[str, str], source: str) -> dict[str, str]:
+        listed = ", ".join(f"typeof({text})" for text in texts.values())
+        row = self.connection.execute(f"SELECT {listed} FROM {source}").fetchone()
+        return dict(zip(texts, row or (), strict=True))
 
     # -- results ----------------------------------------------------------------------------------
 

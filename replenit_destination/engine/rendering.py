@@ -30,7 +30,7 @@ _WORDS = {
     "false": "'false', 'f', 'no', 'n', '0'",
 }
 _UTC_FORMAT = "'%Y-%m-%dT%H:%M:%S.%gZ'"
-_HAS_ZONE = r"'([Zz]|[+-]\d\d(:?\d\d)?)$'"
+_HAS_ZONE = r"'([Zz]|[+-]\d\d(:?\d\d)?| [A-Za-z][A-Za-z_/]+)$'"
 
 
 class RenderingError(ValueError):

@@ -253,7 +253,8 @@ class Scope:
             return  # the table itself is not there yet, which has been noted
         near, cause = nearest(name, columns), f"no column `{name}` in {where}"
         if required:
-            self.findings.fault(place, f"{cause}; a constant is written \"'…'\"", near)
+            constant = "; a constant is written \"'…'\"" if ".fields." in place else ""
+            self.findings.fault(place, cause + constant, near)
             return
         hint = f" (did you mean `{near}`?)" if near else ""
         self.findings.notice(place, f"{cause} yet, counts as NULL{hint}")

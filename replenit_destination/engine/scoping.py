@@ -44,8 +44,8 @@ class Scoping:
     listed: str | None = None
     on: tuple[tuple[str, str], ...] = ()
 
-    def root(self) -> Scope | None:
-        """Return the scope of the entity's own rows, None where its table is not there."""
+    def root(self) -> Scope:
+        """Return the scope of the entity's own rows."""
         name = self.mapping.entity
         if self.mapping.query is not None:
             self.full = "its root is a query"
@@ -61,9 +61,9 @@ class Scoping:
                 cause = f"`{table}` has a column called rowid, which hides DuckDB's; rename it"
                 self.findings.fault(f"{name}.table", cause)
         self._add_lookups(scope, self.mapping.lookups)
-        return scope if columns else None
+        return scope
 
-    def child(self, root: Scope | None) -> Scope | None:
+    def child(self, root: Scope) -> Scope | None:
         """Return the scope of the children, None where the entity has none."""
         mapping = self.mapping.child
         if mapping is None:
@@ -75,14 +75,12 @@ class Scoping:
             scope = Scope(place, mapping.block, table, columns, self.findings)
             if mapping.on and columns and LOAD_ID not in columns:
                 self.full = self.full or f"`{table}` has no load ids"
-        elif root is None:
-            return None
         else:
             scope = self._column_scope(place, mapping, root)
             if mapping.lookups:
                 self.full = self.full or f"`{place}` looks things up for the rows of a column"
         scope.parent = root
-        if root and mapping.column is None:
+        if mapping.column is None:
             self.on = self._join(root, scope, mapping)
         self._add_lookups(scope, mapping.lookups)
         return scope
@@ -116,7 +114,8 @@ class Scoping:
             place = f"{scope.place}.lookups.{mapping.name}"
             table = self._table(f"{place}.table", mapping.table)
             theirs = Scope(place, mapping.name, table, self.tables.columns(table), self.findings)
-            self._check_name(place, scope, mapping.name)
+            if not self._is_free(place, scope, mapping.name):
+                continue
             lookup = LookupScope(mapping.name, table, theirs.columns, ())
             if scope.columns:
                 lookup.on = self._pairs(f"{place}.on", mapping.on, theirs, scope)
@@ -128,13 +127,16 @@ class Scoping:
                 )
             scope.lookups[mapping.name.lower()] = lookup
 
-    def _check_name(self, place: str, scope: Scope, name: str) -> None:
+    def _is_free(self, place: str, scope: Scope, name: str) -> bool:
         taken = [scope.alias, ITEM, *([scope.parent.alias] if scope.parent else [])]
+        cause = ""
         if scope.column(name):
             cause = f"{scope.named} has a column of this name; call the look-up otherwise"
-            self.findings.fault(place, cause)
         elif name.lower() in taken or scope.lookup(name):
-            self.findings.fault(place, f"`{name}` means something else here; call it otherwise")
+            cause = f"`{name}` means something else here; call it otherwise"
+        if cause:
+            self.findings.fault(place, cause)
+        return not cause
 
     def _join(
         self, root: Scope, child: Scope, mapping: ChildMapping
