@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run once and return the exit code."""
     options = parse(arguments)
     return finish(
-        lambda: demo(options) if options.demo else live(options), options.report, CsvError
+        lambda: demo(options) if options.demo else live(options), options.report, CsvError, OSError
     )
 
 

@@ -30,7 +30,7 @@ FILES = {
     ),
     "order_items.csv": (
         "order_id,line,product_id,sku,quantity,price\n"
-        "0001,10,P1,SEN-100,1,8.90\n0001,9,P1,SEN-50,1,4.5\n"
+        "0001,10,P1,SEN-100,1,8.90\n0001,9,P1,SEN-50,1,4.5\n0002,1,P1,SEN-50,1,4.5\n"
     ),
 }
 
@@ -114,3 +114,27 @@ def test_date_without_zone_is_refused_until_the_zone_is_said(shop: Shop) -> None
     assert "zone" in report.summary
     assert shop.run(mapping={"preset": "csv", "timezone": "Europe/Berlin"}).exit_code == 0
     assert shop.box.state()["orders"]["0001"]["OrderDate"] == "2026-01-02T11:00:00.000Z"
+
+
+def test_orders_made_by_a_query_and_two_of_them_under_one_number(shop: Shop) -> None:
+    """The query names the tables as its author sees them; neither order is taken for the other."""
+    shop.write("orders_2026-01.csv", FILES["orders_2026-01.csv"] + SECOND)
+    mapping = {
+        "preset": "csv",
+        "orders": {
+            "query": "SELECT DISTINCT * FROM orders",
+            "id": "order_id || '/' || customer_id",
+            "order": "",
+        },
+    }
+    first = shop.run(mapping=mapping)
+    assert (first.entities["orders"].created, first.entities["orders"].rejected) == (1, 1)
+    assert "2 different orders of the source share this OrderId" in first.summary
+    assert list(shop.box.state()["orders"]) == ["0002"]
+    assert shop.run(mapping=mapping).requests == 0
+
+
+SECOND = (
+    "0001,C2,b@example.com,2026-01-03T10:00:00Z,4.50,EUR\n"
+    "0002,C2,b@example.com,2026-01-04T10:00:00Z,4.50,EUR\n"
+)
