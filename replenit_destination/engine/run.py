@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import uuid
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import duckdb
 
 from replenit_destination.engine.binding import BoundEntity, Tables, bind
 from replenit_destination.engine.books import Books
@@ -38,14 +42,12 @@ from replenit_destination.engine.resends import Resends
 from replenit_destination.engine.sql import relation
 from replenit_destination.engine.staging import Staged, opened
 from replenit_destination.engine.validation import Links, Validation, read_pending
-from replenit_destination.exceptions import ActivationError
+from replenit_destination.exceptions import ActivationError, MappingError, MappingFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from random import Random
-
-    import duckdb
 
     from replenit_destination.engine.clock import Clock
     from replenit_destination.engine.mapping import EntityMapping
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
 __all__ = ["PushOptions", "Report", "Staged", "push", "remember"]
 
 logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,22 @@ def _quota(
         yield shared
 
 
+def _computed(place: str, action: Callable[[], _T]) -> _T:
+    """Return what the action returns; a value it cannot compute is a fault of the mapping.
+
+    Raises:
+        MappingError: Names the place; DuckDB's own words would quote the value.
+    """
+    try:
+        return action()
+    except (duckdb.DataError, duckdb.InvalidInputException) as error:
+        column = re.search(r"when casting from source column (\w+)", str(error))
+    what = f"a value of column `{column[1]}`" if column else "a value of some row"
+    cause = f"{what} cannot be computed with; TRY_CAST and TRY(…) give NULL in its place"
+    # Raised out here, so that no foreign error with the value in it hangs on as its context.
+    raise MappingError([MappingFault(place, cause)])
+
+
 class _Run:
     """The state of one run."""
 
@@ -280,7 +300,9 @@ class _Run:
                 self.report.withheld.append(Withheld(name, sent, reason))
         if self.staged.staging_dataset:
             staging = Tables(self.work, catalog, self.staged.staging_dataset)
-            collect(self.work, self.ledger, bound.values(), staging, self.staged.hard_deletes)
+            entities, deletes = bound.values(), self.staged.hard_deletes
+            keep = partial(collect, self.work, self.ledger, entities, staging, deletes)
+            _computed("the ids of hard-deleted rows", keep)
         return dict(sorted(bound.items(), key=lambda pair: pair[1].spec.stage))
 
     def _compare(self, bound: Mapping[str, BoundEntity]) -> None:
@@ -289,7 +311,8 @@ class _Run:
         full = self.options.full or self.options.force
         for name, entity in bound.items():
             also = self._woken_by_consent(entity.spec)
-            compared = diff.compare(entity, full=full, also=also, force=self.options.force)
+            compare = partial(diff.compare, entity, full=full, also=also, force=self.options.force)
+            compared = _computed(f"{name}.fields", compare)
             self.compared[name] = compared
             for fault in compared.faults:
                 row = Document(name, fault.key, b"", 0, 0, source_id=fault.source_id, known=True)
