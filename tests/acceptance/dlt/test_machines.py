@@ -69,7 +69,8 @@ def test_dataset_reads_what_was_staged(delivery: Delivery) -> None:
     dataset = delivery.pipeline().dataset()
 
     assert dict(dataset.row_counts().fetchall())["orders__lines"] == 12
-    assert dataset["orders"].select("id").arrow().num_rows == 6
+    tables = dataset["orders"].select("id").iter_arrow(chunk_size=100)
+    assert [table.num_rows for table in tables] == [6]
     joined = "SELECT count(*) FROM orders JOIN customers ON customers.id = orders.customer_id"
     assert dataset(joined).fetchall() == [(6,)]
 
