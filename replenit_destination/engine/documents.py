@@ -57,7 +57,7 @@ class Document:
     source_id: str = ""
     source_rows: int = 0
     lines: str = ""  # JSON: source line id → child key
-    fields: str = ""  # names of the properties it has, children's included: a lost one may not clear
+    fields: str = ""  # names of the properties it has: a lost one may not clear (`emptied`)
     known: bool = False  # the vendor holds a version of it, or may
 
 

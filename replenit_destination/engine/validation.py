@@ -20,6 +20,7 @@ import orjson
 from replenit_destination.engine.assembly import LINE
 from replenit_destination.engine.canonical import canonical
 from replenit_destination.engine.documents import Document, Outcome, Removal, Verdict
+from replenit_destination.engine.emptied import emptied, field_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -208,7 +209,7 @@ class Validation:
             children=children,
             grants=tuple(name for name in spec.consents if payload.get(name) is True),
             links=_links(spec, payload),
-            fields=_fields(spec, payload),
+            fields=field_names(spec, payload),
             lane=judgement.lane,
             solo_class=judgement.solo_class,
         )
@@ -222,8 +223,8 @@ class Validation:
         if document.content_hash == row.content_hash and not self._force:
             self._books.note(Outcome(document, Verdict.UNCHANGED))
             return None
-        emptied = set((row.fields or "").split(",")) - set(document.fields.split(",")) - {""}
-        self.notes.add(row.entity, "emptied", tuple((name, _EMPTIED) for name in sorted(emptied)))
+        lost_values = emptied(spec, row.fields or "", row.children or (), payload)
+        self.notes.add(row.entity, "emptied", tuple((name, _EMPTIED) for name in lost_values))
         return document
 
     def _held(self, spec: EntitySpec, document: Document) -> Outcome | None:
@@ -304,15 +305,6 @@ def _links(spec: EntitySpec, payload: Mapping[str, Any]) -> tuple[tuple[str, str
         if name in child
     ]
     return tuple(dict.fromkeys([*own, *theirs]))
-
-
-def _fields(spec: EntitySpec, payload: Mapping[str, Any]) -> str:
-    """Return the names of the properties a document has, those of its children together."""
-    names = set(payload)
-    if spec.child:
-        children: set[str] = set().union(*payload.get(spec.child.property, ()))
-        names |= {f"{spec.child.property}.{name}" for name in children}
-    return ",".join(sorted(names))
 
 
 def content_hash(body: bytes) -> int:

@@ -58,7 +58,7 @@ def test_any_sequence_ends_in_the_state_the_shop_has(world: type[Sequences]) -> 
         world,
         settings=settings(
             max_examples=PER_WORLD,
-            stateful_step_count=10,
+            stateful_step_count=8,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -83,9 +83,7 @@ def test_a_row_that_is_loaded_again_unchanged_is_not_sent(tmp_path: Path, form: 
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_line_that_moves_leaves_one_order_and_joins_the_other(
-    tmp_path: Path, form: Form
-) -> None:
+def test_a_line_that_moves_leaves_one_order_and_joins_the_other(tmp_path: Path, form: Form) -> None:
     shop = world(tmp_path, form)
     shop.shop.move_line(16, shop.shop.orders[16].lines[0].id, 13)
     assert [line.sku for line in shop.shop.orders[13].lines] == ["SKU-5", "SKU-8", "SKU-8"]

@@ -91,6 +91,10 @@ class StagedShop:
         self.shop.reloaded.clear()
         return load_id
 
+    def reopen(self) -> None:
+        """Open the file again, after `connection` was closed for somebody else to use it."""
+        self.connection = duckdb.connect(str(self.path))
+
     def drop(self, table: str) -> None:
         """Let a table vanish from the dataset, with its children."""
         self.connection.execute(f"DROP TABLE shop.{table}")
@@ -293,7 +297,10 @@ def mapping_for(form: Form) -> dict[str, Any]:
             "IsAvailable": "available",
         },
     }
-    for block, (table, name) in ((items, ("orders", "lines")), (variants, ("products", "variants"))):
+    for block, (table, name) in (
+        (items, ("orders", "lines")),
+        (variants, ("products", "variants")),
+    ):
         if form == "nested":
             block["table"] = f"{table}__{name}"
         elif form == "table":

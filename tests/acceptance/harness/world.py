@@ -166,9 +166,7 @@ class World:
         self.load()
         report = self.push(**options)
         assert report is not None
-        self.oracle.pushed(
-            self.shop, poisoned=poisoned, allowed=options.get("allow_removals", ())
-        )
+        self.oracle.pushed(self.shop, poisoned=poisoned, allowed=options.get("allow_removals", ()))
         assert self.state() == self.oracle.held
         return report
 
@@ -273,9 +271,7 @@ class _Deadly:
 
 def _call(entry: Any) -> Call:
     path = entry.path.replace(f"/{entry.tenant}", "", 1) if entry.tenant else entry.path
-    query = tuple(
-        tuple(part.split("=", 1)) for part in entry.query.split("&") if part
-    )
+    query = tuple(tuple(part.split("=", 1)) for part in entry.query.split("&") if part)
     keys: tuple[str, ...] = ()
     if entry.method == "POST" and entry.body:
         name = {"customers": None, "orders": "OrderId", "products": "ProductId"}[entry.entity]
