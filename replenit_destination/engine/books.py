@@ -1,4 +1,4 @@
-"""The delivery's recorder for one run: the ledger, and what the run itself must know of outcomes."""
+"""The delivery's recorder for one run: the ledger, and what the run must know of outcomes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ _FLUSH_AT = 1000
 
 
 class Books:
-    """Passes intents and outcomes to the ledger, counts them, and tells documents that link to
-    others.
+    """Passes intents and outcomes to the ledger, counts them, and tells who links to what.
 
     Outcomes of the validation, thousands that never leave the machine, are gathered before they are
     written; outcomes of requests are written at once.

@@ -53,9 +53,7 @@ def collect(
 
 
 def _deleted(staging: Tables, hard_deletes: Mapping[str, str], table: str) -> str | None:
-    """Return the condition under which dlt deletes a row: a true flag, or any value of another
-    type.
-    """
+    """Return when dlt deletes a row: a true flag, or any value of another type."""
     flag, columns = hard_deletes.get(table), staging.columns(table)
     if flag is None or flag not in columns:
         return None

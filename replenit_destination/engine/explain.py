@@ -51,7 +51,7 @@ def explain(
 
 
 def explain_sql(entity: BoundEntity) -> str:
-    """Return the SQL that makes the documents of one entity, with what is worth knowing about it."""
+    """Return the SQL that makes one entity's documents, with what is worth knowing of it."""
     notes = [f"-- {entity.spec.name}: one row per document"]
     notes += [f"-- {notice.place}: {notice.text}" for notice in entity.notices]
     if entity.always_full:

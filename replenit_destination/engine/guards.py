@@ -31,7 +31,8 @@ class Withheld:
     def __str__(self) -> str:
         what = "child removals" if self.children else "removals"
         named = f" ({', '.join(self.samples)}, …)" if self.samples else ""
-        return f"{self.entity}: {self.count} {what} withheld{named}: {self.reason}; {self.allow} allows them once"
+        told = f"{self.entity}: {self.count} {what} withheld{named}: {self.reason}"
+        return f"{told}; {self.allow} allows them once"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,138 +8,26 @@ is sent again if it is still there, and deleted if it is not.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-import pyarrow as pa
-
-from replenit_destination.engine.documents import Document, Outcome, Removal, Verdict
-from replenit_destination.engine.sql import literal, queries, quote
-from replenit_destination.exceptions import LedgerBusyError, LedgerVersionError
+from replenit_destination.engine.ledger_rows import LedgerRows
+from replenit_destination.engine.sql import literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+    import duckdb
+    import pyarrow as pa
 
     from replenit_destination.engine.clock import Clock
-    from replenit_destination.engine.documents import Batch, Item
+    from replenit_destination.engine.documents import Batch, Outcome
+    from replenit_destination.engine.ledger_file import LedgerFile
 
-__all__ = ["FORMAT_VERSION", "Ledger", "LedgerFile"]
+__all__ = ["Ledger", "Processed"]
 
-FORMAT_VERSION = 1
 ROWS_PER_FOLD = 200_000
-
-_HASH = pa.uint64()
-_TEXTS = pa.list_(pa.string())
-_INTENT = pa.schema(
-    [
-        ("run", pa.string()),
-        ("batch", pa.int32()),
-        ("account", pa.int32()),
-        ("entity", pa.string()),
-        ("key", pa.string()),
-        ("action", pa.string()),
-        ("child", pa.string()),
-        ("children", _TEXTS),
-        ("source_id", pa.string()),
-        ("moment", pa.float64()),
-    ]
-)
-_OUTCOME = pa.schema(
-    [
-        ("run", pa.string()),
-        ("batch", pa.int32()),
-        ("account", pa.int32()),
-        ("entity", pa.string()),
-        ("key", pa.string()),
-        ("action", pa.string()),
-        ("child", pa.string()),
-        ("verdict", pa.string()),
-        ("source_id", pa.string()),
-        ("content_hash", _HASH),
-        ("source_hash", _HASH),
-        ("source_rows", pa.int32()),
-        ("children", _TEXTS),
-        ("lines", pa.string()),
-        ("grants", _TEXTS),
-        ("fields", pa.string()),
-        ("body", pa.string()),
-        ("request_id", pa.string()),
-        ("fingerprint", pa.string()),
-        ("field", pa.string()),
-        ("reason", pa.string()),
-        ("words", pa.string()),
-        ("moment", pa.float64()),
-    ]
-)
-
-
-class LedgerFile:
-    """A ledger file attached to a DuckDB connection.
-
-    Args:
-        connection: Of the staging database; the ledger works on cursors of its own.
-        path: The ledger's file; created with the current format when it is not there.
-
-    Raises:
-        LedgerBusyError: Another process holds the file.
-        LedgerVersionError: A newer version of this package wrote it.
-    """
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-        self.path = path
-        self.name = "ledger_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-        self.schema = f"{quote(self.name)}.main"
-        self.connection = connection.cursor()
-        self._attach()
-        self._check_format()
-
-    def sql(self, name: str) -> str:
-        """Return a named statement of `ledger.sql` for this file."""
-        return queries("replenit_destination.engine", "ledger.sql")[name].replace(
-            "{ledger}", self.schema
-        )
-
-    def close(self) -> None:
-        """Detach the file, so that another process may open it."""
-        self.connection.execute(f"DETACH DATABASE IF EXISTS {quote(self.name)}")
-        self.connection.close()
-
-    def _attach(self) -> None:
-        try:
-            self.connection.execute(
-                f"ATTACH IF NOT EXISTS {literal(str(self.path))} AS {quote(self.name)}"
-            )
-        except duckdb.IOException as error:
-            holder = _holder(str(error))
-            message = (
-                f"the ledger `{self.path.name}` is in use{holder}; wait until that run has ended"
-            )
-            raise LedgerBusyError(message) from error
-
-    def _check_format(self) -> None:
-        tables = self.connection.execute(
-            "SELECT count(*) FROM duckdb_tables() WHERE database_name = ?", [self.name]
-        ).fetchone()
-        if tables == (0,):
-            self.connection.execute("BEGIN")
-            self.connection.execute(self.sql("schema"))
-            self.connection.execute(
-                f"INSERT INTO {self.schema}.format VALUES (?, now())", [FORMAT_VERSION]
-            )
-            self.connection.execute("COMMIT")
-            return
-        row = self.connection.execute(f"SELECT max(version) FROM {self.schema}.format").fetchone()
-        version = row[0] if row else 0
-        if version > FORMAT_VERSION:
-            message = (
-                f"the ledger `{self.path.name}` has format {version}, this version reads up to "
-                f"{FORMAT_VERSION}; upgrade dlt-replenit"
-            )
-            raise LedgerVersionError(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,74 +72,22 @@ class Ledger:
         self.file = file
         self.schema = file.schema
         self.run = run
-        self.fingerprint = fingerprint
-        self.bodies = bodies
         self.clock = clock
         self.connection = file.connection
         self.account = self._account(target, host, tenant)
+        self.rows = LedgerRows(run, self.account, fingerprint, bodies)
 
     # -- the delivery's recorder
     # ----------------------------------------------------------------------------
 
     def intend(self, batch: Batch) -> None:
         """Record that a batch is about to leave; what it holds may reach the vendor from now on."""
-        at = self.clock.now()
-        rows = [
-            {
-                "run": self.run,
-                "batch": batch.number,
-                "account": self.account,
-                "entity": item.entity,
-                "key": item.key,
-                "action": _action(item),
-                "child": item.child if isinstance(item, Removal) else "",
-                "children": list(item.children) if isinstance(item, Document) else None,
-                "source_id": item.source_id if isinstance(item, Document) else None,
-                "moment": at,
-            }
-            for item in batch.items
-        ]
-        self._append("intend", pa.Table.from_pylist(rows, schema=_INTENT))
+        self._append("intend", self.rows.intents(batch, self.clock.now()))
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Record verdicts as they come."""
         if outcomes:
-            at = self.clock.now()
-            rows = [self._row(outcome, at) for outcome in outcomes]
-            self._append("record", pa.Table.from_pylist(rows, schema=_OUTCOME))
-
-    def _row(self, outcome: Outcome, at: float) -> dict[str, Any]:
-        item = outcome.item
-        row: dict[str, Any] = {
-            "run": self.run,
-            "batch": outcome.batch,
-            "account": self.account,
-            "entity": item.entity,
-            "key": item.key,
-            "action": _action(item),
-            "child": item.child if isinstance(item, Removal) else "",
-            "verdict": outcome.verdict.value,
-            "request_id": outcome.request_id,
-            "fingerprint": self.fingerprint,
-            "field": outcome.field,
-            "reason": outcome.reason,
-            "words": outcome.words,
-            "moment": at,
-        }
-        if isinstance(item, Document):
-            keep = item.entity in self.bodies and outcome.verdict in _TAKEN
-            row |= {
-                "source_id": item.source_id,
-                "content_hash": item.content_hash,
-                "source_hash": item.source_hash,
-                "source_rows": item.source_rows,
-                "children": list(item.children),
-                "lines": item.lines or None,
-                "grants": list(item.grants),
-                "fields": item.fields,
-                "body": item.body.decode() if keep else None,
-            }
-        return row
+            self._append("record", self.rows.outcomes(outcomes, self.clock.now()))
 
     def _append(self, statement: str, rows: pa.Table) -> None:
         self.connection.register("_rows", rows)
@@ -328,7 +164,7 @@ class Ledger:
     def mark_processed(
         self, dataset: str, entity: str, fingerprint: str, tables: dict[str, dict[str, int]]
     ) -> None:
-        """Remember the load ids of every table as compared; call it when all outcomes are recorded."""
+        """Remember the load ids of every table as compared, all outcomes being on record."""
         rows = [
             (self.account, dataset, entity, fingerprint, table, load_id, count)
             for table, loads in tables.items()
@@ -349,13 +185,13 @@ class Ledger:
     # ----------------------------------------------------------------------------------------
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Return, per entity, how many entries are in each state, and how many children the vendor
-        holds.
+        """Return, per entity, how many entries are in each state, and how many children there are.
 
         `sent` are at the vendor or may be, `settled` are there as they should be.
         """
         rows = self.connection.execute(
-            "SELECT entity, count(*) FILTER (WHERE sent), count(*) FILTER (WHERE refusal IS NOT NULL),"
+            "SELECT entity, count(*) FILTER (WHERE sent),"
+            " count(*) FILTER (WHERE refusal IS NOT NULL),"
             " count(*) FILTER (WHERE backlog IS NOT NULL AND backlog <> 'withheld'),"
             " coalesce(sum(len(children)), 0),"
             " count(*) FILTER (WHERE sent AND content_hash IS NOT NULL AND source_hash <> 0"
@@ -367,10 +203,11 @@ class Ledger:
         return {row[0]: dict(zip(names, map(int, row[1:]), strict=True)) for row in rows}
 
     def removed_since(self, entity: str, since: float) -> tuple[int, int]:
-        """Return how many documents and how many children of an entity were deleted since a moment."""
+        """Return how many documents and children of an entity were deleted since a moment."""
         row = self.connection.execute(
             "SELECT count(*) FILTER (WHERE NOT child), count(*) FILTER (WHERE child)"
-            f" FROM {self.schema}.removed WHERE account = ? AND entity = ? AND moment >= to_timestamp(?)",
+            f" FROM {self.schema}.removed"
+            " WHERE account = ? AND entity = ? AND moment >= to_timestamp(?)",
             [self.account, entity, since],
         ).fetchone()
         return (int(row[0]), int(row[1])) if row else (0, 0)
@@ -415,7 +252,8 @@ class Ledger:
         """Return SQL for the keys of documents refused for want of a consent."""
         return (
             f"SELECT key FROM {self.schema}.entry WHERE account = {self.account}"
-            f" AND entity = {literal(entity)} AND refusal = 'skipped' AND field = {literal(consent)}"
+            f" AND entity = {literal(entity)} AND refusal = 'skipped'"
+            f" AND field = {literal(consent)}"
         )
 
     def promotions(self) -> dict[str, int]:
@@ -438,9 +276,7 @@ class Ledger:
             )
 
     def add_backlog(self, entity: str, reason: str, query: str) -> None:
-        """Mark the entries whose keys a query returns, to be looked at again by the next
-        comparison.
-        """
+        """Mark the entries whose keys a query returns: the next comparison looks at them again."""
         self.connection.execute(
             f"UPDATE {self.schema}.entry SET backlog = ? WHERE account = ? AND entity = ?"
             f" AND backlog IS NULL AND key IN ({query})",
@@ -450,7 +286,8 @@ class Ledger:
     def start_run(self) -> None:
         """Note that this run has begun."""
         self.connection.execute(
-            f"INSERT INTO {self.schema}.run (run, account, started_at) VALUES (?, ?, to_timestamp(?))",
+            f"INSERT INTO {self.schema}.run (run, account, started_at)"
+            " VALUES (?, ?, to_timestamp(?))",
             [self.run, self.account, self.clock.now()],
         )
 
@@ -464,7 +301,8 @@ class Ledger:
     def _account(self, target: str, host: str, tenant: str) -> int:
         values = [target, host, tenant.lower()]
         found = self.connection.execute(
-            f"SELECT account FROM {self.schema}.account WHERE target = ? AND host = ? AND tenant = ?",
+            f"SELECT account FROM {self.schema}.account"
+            " WHERE target = ? AND host = ? AND tenant = ?",
             values,
         ).fetchone()
         if found:
@@ -476,18 +314,3 @@ class Ledger:
             values,
         ).fetchone()
         return int(row[0]) if row else 1
-
-
-_TAKEN = frozenset({Verdict.ACCEPTED, Verdict.UNCONFIRMED})
-
-
-def _action(item: Item) -> str:
-    if isinstance(item, Document):
-        return "upsert"
-    return "delete_child" if item.child else "delete"
-
-
-def _holder(message: str) -> str:
-    """Return DuckDB's words on who holds the file, for instance ` by process 4711`."""
-    _, found, rest = message.partition("(PID ")
-    return f" by process {rest.split(')')[0]}" if found else ""

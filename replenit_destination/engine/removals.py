@@ -7,7 +7,7 @@ whether the removed is deleted or re-sent altered, for instance as unavailable.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ class Removals:
     ledger: Ledger
     allow: Collection[str]
     held: dict[str, dict[str, int]]
-    guard: RemovalGuard = RemovalGuard()
+    guard: RemovalGuard = field(default_factory=RemovalGuard)
 
     def documents(
         self, entity: BoundEntity, source_rows: int
@@ -61,9 +61,9 @@ class Removals:
             withheld += self._withhold(name, "cause = 'vanished'", reason)
         wanted = self._count(name, "true")
         if name not in self.allow:
-            reason = self._refused(name, wanted, source_rows)
-            if reason:
-                return [], [*withheld, *self._withhold(name, "true", reason)]
+            refusal = self._refused(name, wanted, source_rows)
+            if refusal:
+                return [], [*withheld, *self._withhold(name, "true", refusal)]
         rows = self.work.execute(
             "SELECT key, source_id, alive_as, body FROM gone WHERE entity = ? ORDER BY key", [name]
         ).fetchall()
@@ -72,9 +72,7 @@ class Removals:
     def children(
         self, removals: Sequence[Removal], source_rows: dict[str, int]
     ) -> tuple[list[Removal], list[Withheld], list[Removal]]:
-        """Split child removals into those that may go, the withheld ones in words, and these
-        themselves.
-        """
+        """Split child removals: those that may go, the withheld ones in words, and as they are."""
         allowed: list[Removal] = []
         withheld: list[Withheld] = []
         kept: list[Removal] = []

@@ -22,6 +22,7 @@ import duckdb
 
 from replenit_destination.engine.binding import BoundEntity, Tables, bind
 from replenit_destination.engine.books import Books
+from replenit_destination.engine.closing import conclude
 from replenit_destination.engine.delivery import Delivery, DeliveryOptions
 from replenit_destination.engine.diff import Comparison, Diff, create_tables
 from replenit_destination.engine.documents import (
@@ -30,14 +31,14 @@ from replenit_destination.engine.documents import (
     Outcome,
     Removal,
     Verdict,
-    key_hash,
 )
 from replenit_destination.engine.evidence import collect
 from replenit_destination.engine.guards import Withheld
-from replenit_destination.engine.ledger import Ledger, LedgerFile
+from replenit_destination.engine.ledger import Ledger
+from replenit_destination.engine.ledger_file import LedgerFile
 from replenit_destination.engine.quota import QuotaShares, SharedQuota, Window, account_path
 from replenit_destination.engine.removals import Removals
-from replenit_destination.engine.report import EntityReport, Report
+from replenit_destination.engine.report import Report
 from replenit_destination.engine.resends import Resends
 from replenit_destination.engine.sql import relation
 from replenit_destination.engine.staging import Staged, opened
@@ -273,7 +274,7 @@ class _Run:
                 self.ledger.keep_promotions(self.promotions)
                 self.ledger.fold()
             self.report.halted = "" if self.report.error else str(delivery.halted or "")
-            self._fill_report()
+            conclude(self.report, self.ledger, self.books.counts, self.compared, self.mapping)
             self.ledger.finish_run(self.report.to_dict())
         return self.report
 
@@ -404,34 +405,6 @@ class _Run:
             self.ledger.mark_processed(
                 self.staged.dataset, name, self.fingerprint, compared.scope.tables
             )
-
-    # -- report -----------------------------------------------------------------------------------
-
-    def _fill_report(self) -> None:
-        now = self.ledger.counts()
-        for name in self.mapping:
-            one = self.report.entities.setdefault(name, EntityReport())
-            for counter in ("created", "updated", "deleted", "children_deleted", "unconfirmed"):
-                setattr(one, counter, self.books.counts[name, counter])
-            standing = now.get(name, {})
-            one.backlog = standing.get("backlog", 0)
-            one.withheld = sum(w.count for w in self.report.withheld if w.entity == name)
-            one.unchanged = max(
-                0, standing.get("settled", 0) - one.created - one.updated - one.unconfirmed
-            )
-            if name in self.compared:
-                one.compared = self.compared[name].scope.reason or ""
-        for entity, refusal, field, reason, count, keys in self.ledger.refusals():
-            if entity in self.report.entities:
-                one = self.report.entities[entity]
-                kind = {"suspect": "quarantined"}.get(refusal, refusal)
-                setattr(one, kind, getattr(one, kind) + count)
-                if kind == "skipped":
-                    self.report.left_out[entity, kind, field, reason] = count
-                    continue
-                place = (entity, field, reason)
-                self.report.refusals[place] = self.report.refusals.get(place, 0) + count
-                self.report.samples[place] = tuple(key_hash(entity, key) for key in keys)
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:

@@ -48,9 +48,10 @@ def opened(staged: Staged, *, memory_limit: str) -> Iterator[duckdb.DuckDBPyConn
     """
     owned = None
     try:
-        if staged.connection is None:
-            owned = duckdb.connect(str(staged.database))
-        cursor = (staged.connection or owned).cursor()  # type: ignore[union-attr] - one is set
+        lender = staged.connection
+        if lender is None:
+            lender = owned = duckdb.connect(str(staged.database))
+        cursor = lender.cursor()
     except duckdb.IOException as error:
         message = f"the database `{staged.database.name}` is in use; wait until that run has ended"
         raise LedgerBusyError(message) from error

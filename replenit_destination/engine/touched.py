@@ -15,6 +15,8 @@ from replenit_destination.engine.binding import LOAD_ID
 from replenit_destination.engine.sql import literal, quote
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import duckdb
 
     from replenit_destination.engine.assembly import Assembly
@@ -161,8 +163,9 @@ class Touch:
             found += self._by_lookups(child, fresh, self._child_rows)
         return found
 
-    def _by_lookups(self, block: Block, fresh: dict[str, str], rows: object) -> list[str]:
-        assert callable(rows)  # noqa: S101 - for the type checker
+    def _by_lookups(
+        self, block: Block, fresh: dict[str, str], rows: Callable[[str], str]
+    ) -> list[str]:
         return [
             rows(_looking_up(block, lookup, fresh[lookup.table]))
             for lookup in block.lookups
@@ -210,7 +213,7 @@ class Touch:
         """
         found = []
         child = self.entity.child
-        blocks = [(self.entity.root, self._root_rows)]
+        blocks: list[tuple[Block, Callable[[str], str]]] = [(self.entity.root, self._root_rows)]
         if child and child.relation:
             blocks.append((child, self._child_rows))
         for block, rows in blocks:

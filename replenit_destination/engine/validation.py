@@ -1,5 +1,4 @@
-"""From pending rows to documents: the target's verdict, canonical JSON, and what else the change
-asks for.
+"""From pending rows to documents: verdict, canonical JSON, and what else the change asks for.
 
 One row at a time, streamed from DuckDB: a row is ready, refused, the very document the vendor
 already has, or waits. A child that was accepted and is not in the document any more is retired
@@ -68,8 +67,7 @@ class Row:
 def read_pending(
     work: duckdb.DuckDBPyConnection, *, urgent: bool, stage: int | None = None, where: str = "true"
 ) -> Iterator[Row]:
-    """Yield the pending rows of a stage in sending order: live changes before backlog, newest
-    first.
+    """Yield pending rows in sending order: live changes before backlog, newest first.
 
     The connection must not be used otherwise until the iterator ends.
     """
@@ -106,9 +104,7 @@ class Links:
 
 @dataclass
 class Notes:
-    """What was left out of documents that travel all the same: (entity, what, field, reason) →
-    count.
-    """
+    """What documents travelled without: (entity, what, field, reason) → count."""
 
     counts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
 
@@ -247,8 +243,7 @@ class Validation:
 
     @staticmethod
     def _remember_lines(spec: EntitySpec, values: dict[str, Any], known: str | None) -> str:
-        """Give child rows that lost an identifier the one they were accepted with, and note all
-        identifiers.
+        """Give child rows that lost an identifier the one they had; return all identifiers.
 
         A product deleted at the source leaves its order lines without it; that must not look like a
         removed line (real-shops.md rule 14).
@@ -308,5 +303,5 @@ def _links(spec: EntitySpec, payload: Mapping[str, Any]) -> tuple[tuple[str, str
 
 
 def content_hash(body: bytes) -> int:
-    """Return the 64-bit hash of a canonical document; two different ones share it once in 1.8e19."""
+    """Return the 64-bit hash of a canonical document; two share one once in 1.8e19."""
     return int.from_bytes(hashlib.blake2b(body, digest_size=8).digest(), "big")

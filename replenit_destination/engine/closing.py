@@ -1,0 +1,64 @@
+"""Completes a run's report from what the ledger holds at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from replenit_destination.engine.documents import key_hash
+from replenit_destination.engine.report import EntityReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from replenit_destination.engine.diff import Comparison
+    from replenit_destination.engine.ledger import Ledger
+    from replenit_destination.engine.report import Report
+
+__all__ = ["conclude"]
+
+_OF_THIS_RUN = ("created", "updated", "deleted", "children_deleted", "unconfirmed")
+_COUNTED_AS = {"suspect": "quarantined"}
+
+
+def conclude(
+    report: Report,
+    ledger: Ledger,
+    counts: Mapping[tuple[str, str], int],
+    compared: Mapping[str, Comparison],
+    entities: Iterable[str],
+) -> None:
+    """Fill in the counts of every entity and what stands refused.
+
+    Args:
+        report: Is changed.
+        ledger: Folded.
+        counts: (entity, counter) → what was accepted in this run.
+        compared: Entity → its comparison, where there was one.
+        entities: The mapped ones.
+    """
+    standing = ledger.counts()
+    for name in entities:
+        one = report.entities.setdefault(name, EntityReport())
+        for counter in _OF_THIS_RUN:
+            setattr(one, counter, counts.get((name, counter), 0))
+        now = standing.get(name, {})
+        one.backlog = now.get("backlog", 0)
+        one.withheld = sum(w.count for w in report.withheld if w.entity == name)
+        one.unchanged = max(0, now.get("settled", 0) - one.created - one.updated)
+        if name in compared:
+            one.compared = compared[name].scope.reason or ""
+    _refusals(report, ledger)
+
+
+def _refusals(report: Report, ledger: Ledger) -> None:
+    for entity, refusal, field, reason, count, keys in ledger.refusals():
+        if entity not in report.entities:
+            continue
+        one, counter = report.entities[entity], _COUNTED_AS.get(refusal, refusal)
+        setattr(one, counter, getattr(one, counter) + count)
+        if counter == "skipped":
+            report.left_out[entity, counter, field, reason] = count
+        else:
+            place = (entity, field, reason)
+            report.refusals[place] = report.refusals.get(place, 0) + count
+            report.samples[place] = tuple(key_hash(entity, key) for key in keys)
