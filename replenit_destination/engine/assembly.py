@@ -192,7 +192,8 @@ class Assembly:
         if block.id:
             fields.append((LINE, f"CAST({block.id} AS VARCHAR)"))
         # Equal places, and lists without a declared order, must come out the same every time.
-        order = block.order if block.ranks else f"{block.order}, {block.id or '_child'}"
+        ranks = block.ranks or block.order == block.id
+        order = block.order if ranks else f"{block.order}, {block.id or '_child'}"
         listed = f"list(_child ORDER BY {order})" if block.order else "list(_child)"
         listed += f" FILTER (WHERE {block.where})" if block.where else ""
         if not block.order:

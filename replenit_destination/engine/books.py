@@ -96,6 +96,8 @@ class Books:
         if taken:
             self.counts[item.entity, _what(item)] += 1
             self.counts[item.entity, "unconfirmed"] += verdict is Verdict.UNCONFIRMED
+            self.counts[item.entity, "children_deleted"] += item.retired
+            self._ledger.count_retired(item)
         if taken or verdict is Verdict.UNCHANGED:
             self._links.arrived(item, self._gates.get(item.entity))
         elif verdict in _REFUSED and not item.known:

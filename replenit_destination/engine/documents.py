@@ -59,6 +59,7 @@ class Document:
     lines: str = ""  # JSON: source line id → child key
     fields: str = ""  # names of the properties it has: a lost one may not clear (`emptied`)
     known: bool = False  # the vendor holds a version of it, or may
+    retired: int = 0  # so many children it is the first to say are gone; the guard counts them
 
 
 @dataclass(frozen=True, slots=True)

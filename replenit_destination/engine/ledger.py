@@ -212,6 +212,16 @@ class Ledger:
         ).fetchone()
         return (int(row[0]), int(row[1])) if row else (0, 0)
 
+    def count_retired(self, document: Document) -> None:
+        """Count towards the guard's week what an accepted document says is gone."""
+        whole = document.source_hash == 0
+        removed = [True] * document.retired + [False] * whole
+        for child in removed:
+            self.connection.execute(
+                f"INSERT INTO {self.schema}.removed VALUES (?, ?, ?, to_timestamp(?))",
+                [self.account, document.entity, child, self.clock.now()],
+            )
+
     def never_accepted(self, entity: str) -> dict[str, float]:
         """Return key → time of the refusal for refused documents the vendor has never taken."""
         rows = self.connection.execute(

@@ -126,6 +126,7 @@ removal AS (
     account, entity, key,
     bool_or(action = 'delete' AND verdict IN ('accepted', 'unconfirmed')) AS gone,
     bool_or(verdict NOT IN ('accepted', 'unconfirmed')) AS unfinished,
+    bool_and(verdict = 'backlog' AND reason = 'withheld') AS withheld,
     bool_or(action = 'delete' AND verdict <> 'backlog') AS decided,
     arg_max(outcome, seq) FILTER (WHERE verdict = 'quarantined') AS refused
   FROM outcomes AS outcome
@@ -155,6 +156,7 @@ joined AS (
     coalesce(children_gone.gone, []) AS gone_children,
     coalesce(removal.gone, false) AS gone,
     removal.refused AS removal_refused,
+    coalesce(removal.withheld, false) AS withheld,
     -- Perhaps deleted: the answer was lost, or we were killed. Should its row return, it must be sent.
     coalesce(removal_intended.whole, false) AND NOT coalesce(removal.decided, false) AS maybe_gone,
     coalesce(removal.unfinished, false)
@@ -216,6 +218,7 @@ SELECT
     WHEN verdict = 'backlog' THEN coalesce(nullif(outcome.reason, ''), 'unsent')
     WHEN verdict = 'suspect' THEN 'suspect'  -- the next run goes on searching
     WHEN in_doubt AND NOT refused THEN 'in doubt'
+    WHEN withheld THEN 'withheld'
     WHEN unfinished THEN 'removal'
     -- Killed before the lost child's delete was even intended: the upsert alone is not all.
     WHEN (accepted OR same) AND outcome.source_hash <> 0 AND NOT list_has_all(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from replenit_destination.engine.canonical import canonical
 from replenit_destination.engine.documents import Document, Removal, key_hash
 from replenit_destination.engine.guards import WEEK_SECONDS, RemovalGuard, Withheld
+from replenit_destination.engine.sql import literal
 from replenit_destination.engine.validation import content_hash
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from replenit_destination.engine.binding import BoundEntity
     from replenit_destination.engine.ledger import Ledger
-    from replenit_destination.engine.target import EntitySpec
+    from replenit_destination.engine.target import ChildSpec, EntitySpec
 
 __all__ = ["RETIRED", "Removals"]
 
@@ -68,6 +69,29 @@ class Removals:
             "SELECT key, source_id, alive_as, body FROM gone WHERE entity = ? ORDER BY key", [name]
         ).fetchall()
         return [self._removal(entity, *row) for row in rows], withheld
+
+    def retirements(self, entity: BoundEntity, source_rows: int) -> Withheld | None:
+        """Return what withholds the children that pending documents would say are gone, if anything.
+
+        Where the gone are re-sent altered, a filtered child table would alter all documents at once.
+        """
+        spec = entity.spec
+        if not spec.retire or spec.child is None or spec.name in self.allow:
+            return None
+        rows = self.work.execute(
+            f"WITH lost AS (SELECT key, len({_lost(spec.child, spec.retire)}) AS children"
+            " FROM pending WHERE entity = ?)"
+            " SELECT key, children FROM lost WHERE children > 0 ORDER BY key",
+            [spec.name],
+        ).fetchall()
+        wanted = sum(children for _, children in rows)
+        _, done = self.ledger.removed_since(spec.name, self.ledger.clock.now() - WEEK_SECONDS)
+        held = self.held.get(spec.name, {}).get("children", 0)
+        reason = self.guard.refuses(wanted=wanted, done=done, held=held, source_rows=source_rows)
+        if reason is None:
+            return None
+        samples = tuple(key_hash(spec.name, key) for key, _ in rows[:_SAMPLES])
+        return Withheld(spec.name, wanted, reason, samples, children=True)
 
     def children(
         self, removals: Sequence[Removal], source_rows: dict[str, int]
@@ -144,6 +168,23 @@ class Removals:
             identifiers=tuple(identifiers),
             after=alive_as or "",
         )
+
+
+def _lost(spec: ChildSpec, flag: str) -> str:
+    """Return SQL for the child keys that a row of `pending` has lost and whose flag is still set."""
+    path = literal(f'$."{spec.property}"')
+    members = ", ".join(f"coalesce(one ->> {literal(name)}, '')" for name in spec.key)
+
+    def keys(document: str, condition: str = "true") -> str:
+        listed = f"""coalesce(from_json({document} -> {path}, '["JSON"]'), [])"""
+        kept = f"list_filter({listed}, lambda one: {condition})"
+        return f"list_transform({kept}, lambda one: CAST(to_json([{members}]) AS VARCHAR))"
+
+    withdrawn = keys("body", f"one ->> {literal(flag)} = 'false'")
+    return (
+        f"list_filter(coalesce(children, []), lambda child: NOT list_contains({keys('document')}, child)"
+        f" AND body IS NOT NULL AND NOT list_contains({withdrawn}, child))"
+    )
 
 
 def _retired(spec: EntitySpec, flag: str, key: str, source_id: str, body: str) -> Document:

@@ -36,6 +36,7 @@ from replenit_destination.engine.evidence import collect
 from replenit_destination.engine.guards import Withheld
 from replenit_destination.engine.ledger import Ledger
 from replenit_destination.engine.ledger_file import LedgerFile
+from replenit_destination.engine.options import PushOptions
 from replenit_destination.engine.quota import QuotaShares, SharedQuota, Window, account_path
 from replenit_destination.engine.removals import Removals
 from replenit_destination.engine.report import Report
@@ -53,7 +54,8 @@ if TYPE_CHECKING:
     from replenit_destination.engine.clock import Clock
     from replenit_destination.engine.mapping import EntityMapping
     from replenit_destination.engine.progress import Progress
-    from replenit_destination.engine.quota import Quota
+    from replenit_destination.engine.options import PushOptions
+from replenit_destination.engine.quota import Quota
     from replenit_destination.engine.target import EntitySpec, Target, Transport
 
 __all__ = ["PushOptions", "Report", "Staged", "push", "remember"]
@@ -61,37 +63,6 @@ __all__ = ["PushOptions", "Report", "Staged", "push", "remember"]
 logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class PushOptions:
-    """What one run does differently.
-
-    Args:
-        full: Compare everything, not only what loads touched.
-        entities: Only these; None is all.
-        allow_removals: Entities whose removals the guards let pass this once.
-        accept_resend: Send again what only a new mapping or setting changed, however much it is.
-        retry: Try refused documents again although nothing about them changed.
-        force: Send everything, also what the vendor already has.
-        max_requests: Stop cleanly after so many requests.
-        max_seconds: Stop cleanly after so many seconds of delivery.
-        workers: Requests under way at once; 0 sends on the calling thread.
-        quota_share: Part of the account's quota to use.
-        memory_limit: DuckDB's, while this runs.
-    """
-
-    full: bool = False
-    entities: Sequence[str] | None = None
-    allow_removals: Sequence[str] = ()
-    accept_resend: bool = False
-    retry: bool = False
-    force: bool = False
-    max_requests: int | None = None
-    max_seconds: float | None = None
-    workers: int = 4
-    quota_share: float = 0.8
-    memory_limit: str = "512MB"
 
 
 def push(
@@ -247,6 +218,7 @@ class _Run:
         self.links = Links()
         self.books = Books(self.ledger, self.links, self.specs)
         self.compared: dict[str, Comparison] = {}
+        self.keep_children: set[str] = set()
         self.held: dict[str, dict[str, int]] = {}
 
     def push(self, delivery: Delivery) -> Report:
@@ -334,7 +306,10 @@ class _Run:
         decided = {}
         for name, entity in bound.items():
             decided[name], withheld = removals.documents(entity, self.compared[name].source_rows)
-            self.report.withheld += withheld
+            kept = removals.retirements(entity, self.compared[name].source_rows)
+            if kept:
+                self.keep_children.add(name)
+            self.report.withheld += [*withheld, *([kept] if kept else [])]
             successors = [i for i in decided[name] if isinstance(i, Removal) and i.after]
             for removal in successors:
                 self.books.expect(removal)
@@ -367,7 +342,12 @@ class _Run:
 
     def _validation(self) -> Validation:
         return Validation(
-            self.target, self.books, self.links, now=self.clock.now(), force=self.options.force
+            self.target,
+            self.books,
+            self.links,
+            now=self.clock.now(),
+            force=self.options.force,
+            keep_children=self.keep_children,
         )
 
     def _hold_resends(self) -> None:

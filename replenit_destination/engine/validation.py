@@ -22,7 +22,7 @@ from replenit_destination.engine.documents import Document, Outcome, Removal, Ve
 from replenit_destination.engine.emptied import emptied, field_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     import duckdb
 
@@ -125,6 +125,7 @@ class Validation:
         links: Shared with whoever learns of outcomes.
         now: The wall clock in seconds.
         force: Send also what the vendor already has.
+        keep_children: Entities whose lost children stay as they were accepted: a guard withholds.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class Validation:
         *,
         now: float,
         force: bool = False,
+        keep_children: Collection[str] = (),
     ) -> None:
         self._target = target
         self._specs = {spec.name: spec for spec in target.entities}
@@ -142,6 +144,7 @@ class Validation:
         self._links = links
         self._now = now
         self._force = force
+        self._keep_children = keep_children
         self.notes = Notes()
         self.removals: list[Removal] = []
 
@@ -190,13 +193,15 @@ class Validation:
         children = judgement.children
         lost = [child for child in row.children or () if child not in children]
         if lost and spec.child and spec.retire:
-            retired = _retired(spec.child, spec.retire, row.body, lost)
+            kept = row.entity in self._keep_children
+            retired = _retired(spec.child, None if kept else spec.retire, row.body, lost)
             payload = {
                 **payload,
                 spec.child.property: [*payload[spec.child.property], *retired.values()],
             }
             children = (*children, *retired)
             lost = [child for child in lost if child not in retired]
+            base = replace(base, retired=0 if kept else _news(spec, row.body, retired))
         body = canonical(payload)
         document = replace(
             base,
@@ -216,12 +221,20 @@ class Validation:
         for child in lost:
             self.removals.append(Removal(row.entity, row.key, child))
             self._books.expect(self.removals[-1])
+        self._note_withheld(spec, row, judgement.children)
         if document.content_hash == row.content_hash and not self._force:
             self._books.note(Outcome(document, Verdict.UNCHANGED))
             return None
         lost_values = emptied(spec, row.fields or "", row.children or (), payload)
         self.notes.add(row.entity, "emptied", tuple((name, _EMPTIED) for name in lost_values))
         return document
+
+    def _note_withheld(self, spec: EntitySpec, row: Row, children: tuple[str, ...]) -> None:
+        """Have the children that a guard keeps looked at again by the next run."""
+        if spec.retire and row.entity in self._keep_children:
+            for child in set(row.children or ()) - set(children):
+                kept = Removal(row.entity, row.key, child)
+                self._books.note(Outcome(kept, Verdict.BACKLOG, reason="withheld"))
 
     def _held(self, spec: EntitySpec, document: Document) -> Outcome | None:
         """Return why a document must not travel now although it is sound."""
@@ -278,14 +291,24 @@ def _child_key(spec: ChildSpec, child: Mapping[str, Any]) -> str | None:
 
 
 def _retired(
-    spec: ChildSpec, flag: str, body: str | None, lost: list[str]
+    spec: ChildSpec, flag: str | None, body: str | None, lost: list[str]
 ) -> dict[str, dict[str, Any]]:
-    """Return the lost children as they were last accepted, with their flag set to false."""
+    """Return the lost children as they were last accepted, with their flag, if any, set to false."""
     if body is None:
         return {}
     accepted = json.loads(body, parse_float=Decimal).get(spec.property, [])
     by_key = {_child_key(spec, child): child for child in accepted}
-    return {key: {**by_key[key], flag: False} for key in lost if key in by_key}
+    altered: dict[str, Any] = {flag: False} if flag else {}
+    return {key: {**by_key[key], **altered} for key in lost if key in by_key}
+
+
+def _news(spec: EntitySpec, body: str | None, retired: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return how many of the retired children the accepted document did not call gone yet."""
+    if body is None or spec.child is None:
+        return 0
+    accepted = json.loads(body, parse_float=Decimal).get(spec.child.property, [])
+    gone = {_child_key(spec.child, one) for one in accepted if one.get(spec.retire) is False}
+    return len(retired.keys() - gone)
 
 
 def _links(spec: EntitySpec, payload: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
