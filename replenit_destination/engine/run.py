@@ -14,7 +14,6 @@ import logging
 import re
 import uuid
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -47,15 +46,14 @@ from replenit_destination.engine.validation import Links, Validation, read_pendi
 from replenit_destination.exceptions import ActivationError, MappingError, MappingFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from random import Random
 
     from replenit_destination.engine.clock import Clock
     from replenit_destination.engine.mapping import EntityMapping
     from replenit_destination.engine.progress import Progress
-    from replenit_destination.engine.options import PushOptions
-from replenit_destination.engine.quota import Quota
+    from replenit_destination.engine.quota import Quota
     from replenit_destination.engine.target import EntitySpec, Target, Transport
 
 __all__ = ["PushOptions", "Report", "Staged", "push", "remember"]
