@@ -136,7 +136,8 @@ def test_all_faults_of_form_are_reported_at_once(shop: Shop) -> None:
         "people.fields.Mial": "the target has no such field (did you mean `Mail`?)",
         "people.fields.Age": "write a column, an SQL expression, { rule = … } or "
         "{ gross = …, net = … }",
-        "people.fields.Consent": "no rule `eiter`; there are always, either (did you mean `either`?)",
+        "people.fields.Consent": "no rule `eiter`; there are always, either "
+        "(did you mean `either`?)",
         "orders": "needs either `table` or `query`",
         "orders.items": "needs either `table` or `column`",
         "orders.items.on": "goes with `table`, a column's rows are in the parent",

@@ -22,7 +22,7 @@ def test_relation_quotes_every_part() -> None:
     ("text", "expected"),
     [("id", True), ("_1", True), ("größe", True), ("1a", False), ("a b", False)],
 )
-def test_bare_names(text: str, expected: bool) -> None:  # noqa: FBT001
+def test_bare_names(text: str, expected: bool) -> None:
     assert is_name(text) is expected
 
 
