@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from replenit_destination.engine.clock import Clock
-    from replenit_destination.engine.documents import Batch, Outcome
+    from replenit_destination.engine.documents import Batch, Document, Outcome
     from replenit_destination.engine.ledger_file import LedgerFile
 
 __all__ = ["Ledger", "Processed"]
