@@ -71,9 +71,9 @@ class Removals:
         return [self._removal(entity, *row) for row in rows], withheld
 
     def retirements(self, entity: BoundEntity, source_rows: int) -> Withheld | None:
-        """Return what withholds the children that pending documents would say are gone, if anything.
+        """Return what withholds the children that pending documents would call gone, if anything.
 
-        Where the gone are re-sent altered, a filtered child table would alter all documents at once.
+        Where the gone are re-sent altered, a filtered child table would alter every document.
         """
         spec = entity.spec
         if not spec.retire or spec.child is None or spec.name in self.allow:
@@ -171,7 +171,7 @@ class Removals:
 
 
 def _lost(spec: ChildSpec, flag: str) -> str:
-    """Return SQL for the child keys that a row of `pending` has lost and whose flag is still set."""
+    """Return SQL for the child keys a row of `pending` has lost and whose flag is still set."""
     path = literal(f'$."{spec.property}"')
     members = ", ".join(f"coalesce(one ->> {literal(name)}, '')" for name in spec.key)
 
@@ -182,8 +182,9 @@ def _lost(spec: ChildSpec, flag: str) -> str:
 
     withdrawn = keys("body", f"one ->> {literal(flag)} = 'false'")
     return (
-        f"list_filter(coalesce(children, []), lambda child: NOT list_contains({keys('document')}, child)"
-        f" AND body IS NOT NULL AND NOT list_contains({withdrawn}, child))"
+        "list_filter(coalesce(children, []), lambda child: body IS NOT NULL"
+        f" AND NOT list_contains({keys('document')}, child)"
+        f" AND NOT list_contains({withdrawn}, child))"
     )
 
 

@@ -293,7 +293,7 @@ def _child_key(spec: ChildSpec, child: Mapping[str, Any]) -> str | None:
 def _retired(
     spec: ChildSpec, flag: str | None, body: str | None, lost: list[str]
 ) -> dict[str, dict[str, Any]]:
-    """Return the lost children as they were last accepted, with their flag, if any, set to false."""
+    """Return the lost children as they were last accepted, with their flag, if any, false."""
     if body is None:
         return {}
     accepted = json.loads(body, parse_float=Decimal).get(spec.property, [])

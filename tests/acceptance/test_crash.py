@@ -69,8 +69,10 @@ def test_a_document_deleted_after_a_kill_9_is_deleted_at_the_vendor(
 
         def run(last: int) -> subprocess.CompletedProcess[str]:
             return subprocess.run(
-                [sys.executable, "-c", CLIENT, *map(str, (tmp_path, box.url))]
-                + [box.api_key, box.tenant_id, str(last)],
+                [
+                    *(sys.executable, "-c", CLIENT, str(tmp_path)),
+                    *(box.url, box.api_key, box.tenant_id, str(last)),
+                ],
                 env={**os.environ, "PYTHONPATH": str(project)},
                 capture_output=True,
                 text=True,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
@@ -17,7 +18,6 @@ from replenit_destination.engine.staging import Staged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from tests.doubles.shop import Line, Order, Product, Shop, Variant
 
@@ -73,7 +73,7 @@ class StagedShop:
     def staged(self) -> Staged:
         """What a push is told."""
         return Staged(
-            self.path,  # type: ignore[arg-type] - not opened: the connection is lent
+            self.path or Path(),  # not opened: the connection is lent
             "shop",
             staging_dataset="shop_staging",
             hard_deletes=dict.fromkeys(_ROOTS, "deleted"),

@@ -1,8 +1,8 @@
 """What the vendor must hold: computed from the shop's truth alone, by the rules of the product.
 
-Nothing here looks at the engine, its ledger, or the sandbox. The oracle is told of every load and of
-every push that ran to its end; what it remembers is what a careful person would write down: which
-documents were delivered last, and, where the vendor keeps what an update omits, what it kept.
+Nothing here looks at the engine, its ledger, or the sandbox. The oracle is told of every load and
+of every push that ran to its end; what it remembers is what a careful person would write down:
+which documents were delivered last, and, where the vendor keeps what an update omits, what it kept.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def plain(state: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Documents:
 class Oracle:
     """Follows loads and pushes, and says what the vendor holds after each.
 
-    `held` is the vendor's side; `sent` the last document delivered per key, whole; `emptied` counts,
+    `held` is the vendor's side; `sent` the last document delivered per key; `emptied` counts,
     for the last push, the documents that lost a value per (entity, field).
     """
 
