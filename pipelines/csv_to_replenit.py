@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import dlt
-from csv_files import TABLES, CsvError, csv_files
+from csv_files import LAYOUT, TABLES, CsvError, csv_files
 from csv_files.sample import write_sample
 from launch import DEMO_FOLDER, deliver, demo_vendor, finish, missing_replenit_settings, parser
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from dlt.extract import DltSource
 
 FOLDER = DEMO_FOLDER / "csv"
-PRESET = "csv"
 SECTION = "sources.csv_files"
 
 
@@ -64,7 +63,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     given.add_argument(
         "--mapping",
         metavar="FILE",
-        help="how the tables become documents: a TOML file; default is the preset `csv`",
+        help="how the tables become documents: a TOML file; default is csv_files/layout.toml",
     )
     given.add_argument("--delimiter", metavar="CHAR", help="between values; default `,`")
     given.add_argument("--encoding", metavar="NAME", help="of the files; default utf-8")
@@ -93,7 +92,7 @@ class Files:
         return cls(
             folder=options.folder or dlt.config.get(f"{SECTION}.folder", str),
             tables=options.tables or None,
-            mapping=mapping or PRESET,
+            mapping=mapping or str(LAYOUT),
             written={name: value for name, value in written.items() if value},
         )
 
@@ -107,7 +106,7 @@ class Files:
 def live(options: argparse.Namespace) -> Any:
     """Deliver the configured folder to the configured tenant."""
     files = Files.chosen(options)
-    # The preset reads the consent from a column, a mapping of one's own from where it says.
+    # Every mapping says where the consent stands: ours names a column.
     missing = missing_replenit_settings(ask_consent=False)
     if not files.folder:
         place = "the folder or bucket with the files: --folder, or `.dlt/config.toml` under"
@@ -126,7 +125,7 @@ def demo(options: argparse.Namespace) -> Any:
             sample = FOLDER / "files"
             if write_sample(sample):
                 print(f"Sample files are in {sample}/. Change them and run again.")
-            files = replace(files, folder=str(sample), mapping=options.mapping or PRESET)
+            files = replace(files, folder=str(sample), mapping=options.mapping or str(LAYOUT))
         destination = replenit(
             FOLDER / "staging.duckdb",
             mapping=files.mapping,

@@ -21,6 +21,7 @@ from collections.abc import (  # noqa: TC003 - dlt reads the annotations at run 
     Mapping,
 )
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dlt
@@ -34,16 +35,19 @@ from .reading import SOURCE_FILE, Format, read
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["SOURCE_FILE", "TABLES", "CsvError", "Format", "csv_files"]
+__all__ = ["LAYOUT", "SOURCE_FILE", "TABLES", "CsvError", "Format", "csv_files"]
 
 TABLES: Mapping[str, str] = {
     "customers": "customers*.csv",
     "orders": "orders*.csv",
     "order_items": "order_items*.csv",
     "products": "products*.csv",
-    "variants": "variants*.csv",
+    "product_variants": "product_variants*.csv",
 }
-"""The files that the mapping `csv` is written for."""
+"""The files that `LAYOUT` is written for."""
+
+LAYOUT = Path(__file__).with_name("layout.toml")
+"""The mapping of these files."""
 
 logger = logging.getLogger(__name__)
 

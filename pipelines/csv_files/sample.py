@@ -1,6 +1,6 @@
 """A small shop as CSV files, the same every time: to see something delivered before one has files.
 
-People are made up and live at example.com. The files are laid out as the mapping `csv` expects.
+People are made up and live at example.com. The files are laid out as `layout.toml` says.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def write_sample(folder: Path, *, seed: int = 0) -> bool:
     for name, rows in {
         "customers": customers,
         "products": products,
-        "variants": variants,
+        "product_variants": variants,
         "orders": [order for order, _ in sales],
         "order_items": [line for _, lines in sales for line in lines],
     }.items():
@@ -112,6 +112,8 @@ def _customer(number: int, chance: random.Random) -> Row:
         "whatsapp_optin": "no",
         "app_push_optin": "no",
         "gdpr_optin": "yes" if consent else "no",
+        "username": f"person{number}",
+        "is_excluded": "no",
     }
 
 
@@ -144,6 +146,8 @@ def _order(
         "order_date": f"{day.isoformat()}T{chance.randrange(8, 22):02}:15:00Z",
         "total_revenue": sum(line["quantity"] * line["price"] for line in lines),
         "currency": "EUR",
+        "total_quantity": sum(line["quantity"] for line in lines),
+        "unique_quantity": len(lines),
         "is_order_cancelled": "yes" if chance.random() < 0.03 else "no",
     }
     return order, lines

@@ -55,7 +55,7 @@ def test_demo_delivers_then_rests_then_sends_only_what_was_edited(
         code, out, err = start("--demo", "--report", "report.json")
         assert code == 0, err
         assert "Everything is delivered" in out
-        assert "note" not in out, "the sample has every column that the preset knows"
+        assert "note" not in out, "the sample has every column that the layout knows"
         report: dict[str, Any] = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
         return report
 

@@ -1,12 +1,13 @@
-"""The mapping for files in our own layout, delivered by the script's parts to a real sandbox."""
+"""Files in our own layout, delivered by the script's parts to a real sandbox."""
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import dlt
 import pytest
-from csv_files import csv_files
+from csv_files import LAYOUT, csv_files
 
 from replenit_destination import push, replenit
 from replenit_destination.sandbox import ReplenitSandbox
@@ -20,7 +21,7 @@ FILES = {
         "customer_id,email,name,gdpr_optin\nC1,Ada@Example.com,Ada,yes\nC2,b@example.com,NA,no\n"
     ),
     "products.csv": "product_id,product_name,taxonomy\nP1,Sencha,Tea > Green tea\n",
-    "variants.csv": (
+    "product_variants.csv": (
         "product_id,variant_id,sku,name,original_price,currency,is_available\n"
         'P1,V1,SEN-50,"Sencha, 50g",4.50,EUR,yes\nP1,V2,SEN-100,,8.90,EUR,no\n'
     ),
@@ -55,7 +56,7 @@ class Shop:
             base_url=self.box.url,
             customer_identifier_priority="email",
             deliver="manual",
-            **{"mapping": "csv", **settings},
+            **{"mapping": str(LAYOUT), **settings},
         )
         pipeline = dlt.pipeline(
             "shop",
@@ -75,7 +76,8 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 def test_every_document_is_made_as_the_files_say(shop: Shop) -> None:
-    assert shop.run().exit_code == 0
+    report = shop.run()
+    assert report.exit_code == 0, report.summary
     held = shop.box.state()
     customer = held["customers"]["ada@example.com"]
     assert (customer["CustomerId"], customer["Name"], customer["GdprOptin"]) == ("C1", "Ada", True)
@@ -112,21 +114,18 @@ def test_date_without_zone_is_refused_until_the_zone_is_said(shop: Shop) -> None
     report = shop.run()
     assert report.entities["orders"].rejected == 1
     assert "zone" in report.summary
-    assert shop.run(mapping={"preset": "csv", "timezone": "Europe/Berlin"}).exit_code == 0
+    mapping = tomllib.loads(LAYOUT.read_text(encoding="utf-8"))
+    assert shop.run(mapping=mapping | {"timezone": "Europe/Berlin"}).exit_code == 0
     assert shop.box.state()["orders"]["0001"]["OrderDate"] == "2026-01-02T11:00:00.000Z"
 
 
 def test_orders_made_by_a_query_and_two_of_them_under_one_number(shop: Shop) -> None:
     """The query names the tables as its author sees them; neither order is taken for the other."""
     shop.write("orders_2026-01.csv", FILES["orders_2026-01.csv"] + SECOND)
-    mapping = {
-        "preset": "csv",
-        "orders": {
-            "query": "SELECT DISTINCT * FROM orders",
-            "id": "order_id || '/' || customer_id",
-            "order": "",
-        },
-    }
+    mapping = tomllib.loads(LAYOUT.read_text(encoding="utf-8"))
+    mapping["orders"]["query"] = "SELECT DISTINCT * FROM orders"
+    mapping["orders"]["id"] = "order_id || '/' || customer_id"
+    del mapping["orders"]["order"]
     first = shop.run(mapping=mapping)
     assert (first.entities["orders"].created, first.entities["orders"].rejected) == (1, 1)
     assert "2 different orders of the source share this OrderId" in first.summary
