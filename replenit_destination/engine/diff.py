@@ -37,7 +37,7 @@ CREATE OR REPLACE TEMP TABLE pending (
   entity VARCHAR, stage INTEGER, resend BOOLEAN, key VARCHAR, source_id VARCHAR,
   source_hash UBIGINT, source_rows INTEGER, document VARCHAR, urgent BOOLEAN, backlog BOOLEAN,
   newest VARCHAR, sent BOOLEAN, content_hash UBIGINT, children VARCHAR[], lines VARCHAR,
-  fields VARCHAR, body VARCHAR
+  fields VARCHAR, body VARCHAR, grants VARCHAR[], withdrawn_at VARCHAR
 )
 """
 _GONE = """
@@ -259,7 +259,8 @@ class Diff:
                 "  hashed.source_rows, document,\n"
                 f"  NOT list_has_all({grants}, coalesce(entry.grants, [])),\n"
                 f"  entry.backlog IS NOT NULL, {newest}, coalesce(entry.sent, false),\n"
-                "  entry.content_hash, entry.children, entry.lines, entry.fields, entry.body\n"
+                "  entry.content_hash, entry.children, entry.lines, entry.fields, entry.body,\n"
+                "  entry.grants, entry.withdrawn_at\n"
                 "FROM hashed LEFT JOIN entry ON entry.key = hashed.key\n"
                 f"WHERE {force or scope.reshaped} OR entry.backlog IS NOT NULL\n"
                 "  OR (entry.source_hash IS DISTINCT FROM hashed.hash\n"

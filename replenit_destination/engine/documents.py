@@ -58,6 +58,7 @@ class Document:
     source_rows: int = 0
     lines: str = ""  # JSON: source line id → child key
     fields: str = ""  # names of the properties it has: a lost one may not clear (`emptied`)
+    withdrawn_at: str = ""  # the consent time of a document that withholds some consent
     known: bool = False  # the vendor holds a version of it, or may
     retired: int = 0  # so many children it is the first to say are gone; the guard counts them
 

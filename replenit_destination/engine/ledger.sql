@@ -24,6 +24,7 @@ CREATE TABLE {ledger}.entry (
   children VARCHAR[],       -- child keys the vendor holds, or may
   lines VARCHAR,            -- source line id → child key, JSON: identifiers outlive a deleted product
   grants VARCHAR[],         -- consents given; one that is missing next time is a withdrawal
+  withdrawn_at VARCHAR,     -- the consent time of the last accepted document that withheld a consent
   fields VARCHAR,           -- names of the properties the accepted document had
   body VARCHAR,             -- the document itself, only where removal means re-sending it altered
   accepted_at TIMESTAMPTZ, confirmed BOOLEAN, run VARCHAR, request_id VARCHAR,
@@ -47,8 +48,8 @@ CREATE TABLE {ledger}.outcome (
   run VARCHAR NOT NULL, batch INTEGER NOT NULL, account INTEGER NOT NULL, entity VARCHAR NOT NULL,
   key VARCHAR NOT NULL, action VARCHAR NOT NULL, child VARCHAR NOT NULL, verdict VARCHAR NOT NULL,
   source_id VARCHAR, content_hash UBIGINT, source_hash UBIGINT, source_rows INTEGER,
-  children VARCHAR[], lines VARCHAR, grants VARCHAR[], fields VARCHAR, body VARCHAR,
-  request_id VARCHAR,
+  children VARCHAR[], lines VARCHAR, grants VARCHAR[], withdrawn_at VARCHAR,
+  fields VARCHAR, body VARCHAR, request_id VARCHAR,
   fingerprint VARCHAR, field VARCHAR, reason VARCHAR, words VARCHAR, moment TIMESTAMPTZ NOT NULL
 );
 
@@ -208,6 +209,8 @@ SELECT
   ) AS children,
   CASE WHEN accepted OR same THEN outcome.lines ELSE entry.lines END AS lines,
   CASE WHEN accepted THEN outcome.grants ELSE entry.grants END AS grants,
+  CASE WHEN accepted OR same THEN greatest(outcome.withdrawn_at, entry.withdrawn_at)
+       ELSE entry.withdrawn_at END AS withdrawn_at,
   CASE WHEN accepted THEN outcome.fields ELSE entry.fields END AS fields,
   CASE WHEN accepted THEN outcome.body ELSE entry.body END AS body,
   CASE WHEN accepted THEN outcome.moment ELSE entry.accepted_at END AS accepted_at,

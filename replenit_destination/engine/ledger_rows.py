@@ -49,6 +49,7 @@ _OUTCOME = pa.schema(
         ("children", _TEXTS),
         ("lines", pa.string()),
         ("grants", _TEXTS),
+        ("withdrawn_at", pa.string()),
         ("fields", pa.string()),
         ("body", pa.string()),
         ("request_id", pa.string()),
@@ -127,6 +128,7 @@ class LedgerRows:
                 "children": list(item.children),
                 "lines": item.lines or None,
                 "grants": list(item.grants),
+                "withdrawn_at": item.withdrawn_at or None,
                 "fields": item.fields,
                 "body": item.body.decode() if keep else None,
             }

@@ -98,6 +98,8 @@ class EntitySpec:
     identity: tuple[str, ...] = ()
     """Other identifying fields; two different values under one key collide."""
     consents: tuple[str, ...] = ()  # boolean fields whose true → false is a withdrawal
+    consent_time: str | None = None
+    """Timestamp field, never sent: when the consents of a row were given or withdrawn."""
     newest_first: str | None = None  # timestamp field that orders a backfill
     link: Mapping[str, str] = field(default_factory=dict)
     child_link: Mapping[str, str] = field(default_factory=dict)

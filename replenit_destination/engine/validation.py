@@ -36,12 +36,13 @@ LONGEST_WAIT_SECONDS = 24 * 3600
 18).
 """
 
+_STALE = "stays withdrawn: this consent is not newer than the withdrawal"
 _CHUNK = 1000
 _PLACE = re.compile(r"\[\d+\]")
 _EMPTIED = "became empty; a vendor that keeps omitted fields still shows the old value"
 _COLUMNS = (
     "entity, key, source_id, source_hash, source_rows, document, urgent, sent, content_hash,"
-    " children, lines, fields, body"
+    " children, lines, fields, body, grants, withdrawn_at"
 )
 
 
@@ -62,6 +63,8 @@ class Row:
     lines: str | None
     fields: str | None
     body: str | None
+    grants: list[str] | None
+    withdrawn_at: str | None
 
 
 def read_pending(
@@ -159,6 +162,8 @@ class Validation:
         spec = self._specs[row.entity]
         values = orjson.loads(row.document)
         lines = self._remember_lines(spec, values, row.lines)
+        stale = _take_back_stale_consents(spec, row, values)
+        self.notes.add(row.entity, "warnings", tuple((name, _STALE) for name in stale))
         judgement = self._target.judge(row.entity, values)
         base = Document(
             entity=row.entity,
@@ -169,6 +174,7 @@ class Validation:
             source_id=row.source_id,
             source_rows=row.source_rows,
             lines=lines,
+            withdrawn_at=_withdrawn_at(spec, values),
             urgent=row.urgent,
             known=row.sent,
         )
@@ -309,6 +315,25 @@ def _news(spec: EntitySpec, body: str | None, retired: Mapping[str, Mapping[str,
     accepted = json.loads(body, parse_float=Decimal).get(spec.child.property, [])
     gone = {_child_key(spec.child, one) for one in accepted if one.get(spec.retire) is False}
     return len(retired.keys() - gone)
+
+
+def _take_back_stale_consents(spec: EntitySpec, row: Row, values: dict[str, Any]) -> list[str]:
+    """Set consents to false that are older than the person's withdrawal; return their names.
+
+    A row of yesterday that arrives today must not undo an opt-out (real-shops.md rule 3).
+    """
+    given_at = values.get(spec.consent_time) if spec.consent_time else None
+    if not (row.sent and given_at and row.withdrawn_at) or given_at > row.withdrawn_at:
+        return []
+    stale = [c for c in spec.consents if values.get(c) is True and c not in (row.grants or ())]
+    values.update(dict.fromkeys(stale, False))
+    return stale
+
+
+def _withdrawn_at(spec: EntitySpec, values: Mapping[str, Any]) -> str:
+    if spec.consent_time is None or all(values.get(c) is not False for c in spec.consents):
+        return ""
+    return values.get(spec.consent_time) or ""
 
 
 def _links(spec: EntitySpec, payload: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

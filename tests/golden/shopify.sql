@@ -1,6 +1,6 @@
 -- customers: one row per document
 WITH source AS (
-  SELECT rowid AS _row, "id", "email", "email_marketing_state", "sms_marketing_state", "first_name", "last_name", "phone", "locale"
+  SELECT rowid AS _row, "id", "email", "email_marketing_state", "sms_marketing_state", "first_name", "last_name", "phone", "locale", "email_marketing_updated_at", "sms_marketing_updated_at"
   FROM "memory"."shop"."customers"
 )
 SELECT
@@ -17,7 +17,8 @@ SELECT
     'Language': nullif(trim(split_part(locale, '-', 1), E' \t\n\r' || chr(160)), ''),
     'EmailOptin': coalesce(email_marketing_state = 'SUBSCRIBED', false),
     'SmsOptin': coalesce(sms_marketing_state = 'SUBSCRIBED', false),
-    'GdprOptin': coalesce((coalesce(email_marketing_state = 'SUBSCRIBED', false)), false) OR coalesce((coalesce(sms_marketing_state = 'SUBSCRIBED', false)), false)
+    'GdprOptin': coalesce((coalesce(email_marketing_state = 'SUBSCRIBED', false)), false) OR coalesce((coalesce(sms_marketing_state = 'SUBSCRIBED', false)), false),
+    '_consent_at': strftime(timezone('UTC', greatest(email_marketing_updated_at, sms_marketing_updated_at)), '%Y-%m-%dT%H:%M:%S.%gZ')
   }) AS VARCHAR) AS document
 FROM source AS "customers"
 WHERE (NOT coalesce(email_marketing_state = 'REDACTED' OR sms_marketing_state = 'REDACTED', false));

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replenit_destination.engine.target import ChildSpec, EntitySpec, FieldSpec, Folding
+from replenit_destination.engine.target import ChildSpec, EntitySpec, FieldSpec, Folding, Kind
 from replenit_destination.targets.replenit.judgement import CHILD_KEYS
 
 if TYPE_CHECKING:
@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from replenit_destination.targets.replenit.configuration import ReplenitSettings
     from replenit_destination.targets.replenit.schemas import Schema
 
-__all__ = ["CONSENT_RULES", "entity_specs"]
+__all__ = ["CONSENT_RULES", "CONSENT_TIME", "entity_specs"]
 
 _CONSENTS = ("EmailOptin", "SmsOptin", "WhatsappOptin", "AppPushOptin", "GdprOptin")
+
+CONSENT_TIME = "_consent_at"
+"""A customer's field that is never sent: when the consents of the row were given or withdrawn."""
 
 CONSENT_RULES: Mapping[str, str] = {
     "email_optin": "coalesce(EmailOptin, false)",
@@ -61,9 +64,10 @@ def _customers(settings: ReplenitSettings, schema: Schema) -> EntitySpec:
     return EntitySpec(
         name="customers",
         key=settings.customer_key,
-        fields=_fields(settings, schema),
+        fields=(*_fields(settings, schema), FieldSpec(CONSENT_TIME, Kind.TIMESTAMP)),
         identity=(other,),
         consents=_CONSENTS,
+        consent_time=CONSENT_TIME,
         gate="GdprOptin" if settings.gdpr_policy == "consented_only" else None,
         derived={"GdprOptin": CONSENT_RULES},
         choices={"GdprOptin": question},
