@@ -119,10 +119,18 @@ class _Binder:
         # What identifies a row is read first, so that `keyed` is only that.
         names = {self.spec.key, *self.spec.identity}
         texts = self._texts(root, [one for one in self.spec.fields if one.name in names])
-        options = self._options(root, self.mapping, ("id", "where", "destroyed_when"))
+        # The order is among it where it decides whether the newest version of a row is destroyed.
+        first = (
+            "id",
+            "where",
+            "destroyed_when",
+            *(["order"] if self.mapping.destroyed_when else []),
+        )
+        options = self._options(root, self.mapping, first)
         keyed = root.block(self.tables)
         texts |= self._texts(root, [one for one in self.spec.fields if one.name not in names])
-        options |= self._options(root, self.mapping, ("order",))
+        if "order" not in options:
+            options |= self._options(root, self.mapping, ("order",))
         if not root.columns:  # the table is not there; what is written was checked all the same
             if child:
                 self._child_block(child)
