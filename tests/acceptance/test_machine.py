@@ -50,6 +50,7 @@ class ByIdInLists(Sequences):
     form = "list"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "world", [ByEmail, ByEmailInTables, ByEmailInJson, ByIdInTables, ById, ByIdInLists]
 )
