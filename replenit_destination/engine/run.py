@@ -261,9 +261,7 @@ class _Run:
         wanted = self.options.entities
         mapping = {n: m for n, m in self.mapping.items() if wanted is None or n in wanted}
         bound = bind(self.work, mapping, self.specs.values(), self.tables)
-        self.report.notices += [
-            f"{notice.place}: {notice.text}" for one in bound.values() for notice in one.notices
-        ]
+        self.report.notices += [f"{one.place}: {one.text}" for one in bound.notices]
         for name in mapping:
             sent = self.held.get(name, {}).get("sent", 0)
             if name not in bound and sent:

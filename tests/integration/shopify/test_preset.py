@@ -109,6 +109,7 @@ def test_customers_carry_their_present_facts(gross: Any, shop: Shop) -> None:
     for number, record in shop.customers.items():
         email = bool(record["email"]) and record["emailState"] == "SUBSCRIBED"
         sms = bool(record["phone"]) and record["smsState"] == "SUBSCRIBED"
+        said = [record[f"{way}UpdatedAt"] for way in ("email", "sms") if record[f"{way}UpdatedAt"]]
         assert gross["customers"][str(number)] == {
             "CustomerId": str(number),
             "Email": record["email"],
@@ -119,6 +120,7 @@ def test_customers_carry_their_present_facts(gross: Any, shop: Shop) -> None:
             "EmailOptin": email,
             "SmsOptin": sms,
             "GdprOptin": email or sms,
+            "_consent_at": f"{max(said)[:19]}.000Z" if said else None,
         }
 
 
