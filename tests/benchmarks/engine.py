@@ -1,9 +1,11 @@
-"""How much work a run is: 1,000,000 staged orders with 3,000,000 lines, whole and after small changes.
+"""How much work a run is: 1,000,000 staged orders with 3,000,000 lines, whole and after small
+changes.
 
     python tests/benchmarks/engine.py [--orders 1000000] [--push]
 
-Prints a table of seconds, the ratio of an incremental run to the full one, and the peak resident memory of each
-step, measured in processes of their own. `--push` also pushes everything into a server without limits.
+Prints a table of seconds, the ratio of an incremental run to the full one, and the peak resident
+memory of each step, measured in processes of their own. `--push` also pushes everything into a
+server without limits.
 """
 
 from __future__ import annotations
@@ -86,7 +88,8 @@ def change(path: Path, count: int, orders: int) -> None:
     with duckdb.connect(str(path)) as connection:
         step = max(1, orders // count)
         connection.execute(
-            f"CREATE TEMP TABLE changed AS SELECT * FROM shop.orders WHERE id % {step} = 0 LIMIT {count}"
+            "CREATE TEMP TABLE changed AS SELECT * FROM shop.orders"
+            f" WHERE id % {step} = 0 LIMIT {count}"
         )
         connection.execute("DELETE FROM shop.orders WHERE id IN (SELECT id FROM changed)")
         connection.execute(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from replenit_destination.engine.report import Report
     from replenit_destination.engine.target import Answer, Request
 
-__all__ = ["Call", "Kill", "Killed", "World"]
+__all__ = ["Call", "Kill", "Killed", "World", "delivered"]
 
 HOST = "http://127.0.0.1:1"
 
@@ -278,3 +278,14 @@ def _call(entry: Any) -> Call:
         sent = json.loads(entry.body)
         keys = tuple(sorted(one[name] if name else one["CustomerId"] for one in sent))
     return Call(entry.method, path, query, keys)
+
+
+def delivered(folder: Path, form: Form = "nested", **rules: str) -> World:
+    """Return a world whose sample shop is delivered.
+
+    Customers 1 to 3, products 4, 7 and 10 with two variants each, orders 13, 16 … 28 with two
+    lines.
+    """
+    made = World(folder, Rules(**rules), form=form)
+    made.deliver()
+    return made
