@@ -95,6 +95,13 @@ class Rule:
         """Return the rule as pydantic validates it."""
         return self._core()
 
+    def plain(self) -> core_schema.CoreSchema:
+        """Return a stricter rule that runs in pydantic's own code only, for most values.
+
+        What it takes, `schema` takes and leaves as it is, within every length the pages allow.
+        """
+        return self._core()
+
     def _core(self) -> core_schema.CoreSchema:
         raise NotImplementedError
 
@@ -116,6 +123,13 @@ class Text(Rule):
     most: int | None = None
     agreed: int | None = None
     truncate: bool = False
+    _plain: ClassVar[str] = r"^[^\x00]*[\p{L}\p{N}!-~][^\x00]*$"
+
+    def plain(self) -> core_schema.CoreSchema:
+        """Return the rule for texts that are short enough whatever their characters are."""
+        widest = 2 if self._plain is Text._plain else 1  # UTF-16 units; the others are ASCII
+        longest = None if self.sure is None else self.sure // widest
+        return core_schema.str_schema(strict=True, pattern=self._plain, max_length=longest)
 
     def _core(self) -> core_schema.CoreSchema:
         return core_schema.no_info_after_validator_function(
@@ -168,6 +182,7 @@ class Identifier(Text):
     """An identifier: sent byte for byte as the assembly has trimmed it."""
 
     critical: ClassVar[bool] = True
+    _plain: ClassVar[str] = r"^[!-~](?:[ -~]*[!-~])?$"
 
     def _sent(self, value: str) -> str:
         # False for control and invisible characters and for every space but the plain one
@@ -181,6 +196,10 @@ class Email(Text):
     """An e-mail address, trimmed and, unless told otherwise, lower-cased by the assembly."""
 
     critical: ClassVar[bool] = True
+    _plain: ClassVar[str] = (
+        r"^[0-9A-Za-z_+-]+(?:\.[0-9A-Za-z_+-]+)*@"
+        r"(?:[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?\.)+[A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])$"
+    )
 
     def _sent(self, value: str) -> str:
         if _EMAIL.fullmatch(value) is None:
@@ -191,6 +210,8 @@ class Email(Text):
 @dataclass(frozen=True)
 class Phone(Text):
     """E.164: a plus sign, the country code and the number, 15 digits at most, nothing else [R]."""
+
+    _plain: ClassVar[str] = r"^\+[1-9][0-9]{1,14}$"
 
     def _sent(self, value: str) -> str:
         if _PHONE.fullmatch(value) is None:
@@ -203,6 +224,7 @@ class Language(Text):
     """A BCP 47 tag in its canonical case; with `fallback` a long one becomes its language."""
 
     fallback: bool = False
+    _plain: ClassVar[str] = r"^[a-z]{2,3}(?:-[A-Z]{2})?$"
 
     def _sent(self, value: str) -> str:
         tag = canonical_language(value)
@@ -232,6 +254,7 @@ class Currency(Text):
     """An ISO 4217 code: three letters, sent in upper case [D:bp]."""
 
     critical: ClassVar[bool] = True
+    _plain: ClassVar[str] = r"^[A-Z]{3}$"
 
     def _sent(self, value: str) -> str:
         if _CURRENCY.fullmatch(value) is None:
@@ -245,6 +268,11 @@ class Moment(Text):
 
     kind: ClassVar[Kind] = Kind.TIMESTAMP
     critical: ClassVar[bool] = True
+    _plain: ClassVar[str] = (
+        r"^[12][0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+        r"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+        r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3})?Z$"
+    )
 
     def _sent(self, value: str) -> str:
         try:
@@ -258,6 +286,8 @@ class Moment(Text):
 @dataclass(frozen=True)
 class HttpsAddress(Text):
     """A public HTTPS address [R]."""
+
+    _plain: ClassVar[str] = r"^https://[0-9A-Za-z-]+\.[!-~]+$"
 
     def _sent(self, value: str) -> str:
         if _HTTPS.fullmatch(value) is None:
@@ -312,6 +342,10 @@ class Texts(Rule):
     """A list of texts."""
 
     kind: ClassVar[Kind] = Kind.TEXTS
+
+    def plain(self) -> core_schema.CoreSchema:
+        """Return the rule for a list of plain texts."""
+        return core_schema.list_schema(Text().plain(), strict=True)
 
     def _core(self) -> core_schema.CoreSchema:
         items = core_schema.list_schema(Text().schema(), strict=True)

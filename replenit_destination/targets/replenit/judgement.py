@@ -2,14 +2,16 @@
 
 The order of decisions: what is absent is removed, lines are gathered, the contract validates all in
 one call, broken optional fields are left out and the rest validated again, computed fields are
-filled in, and what the vendor's pages disagree about decides the lane.
+filled in, and what the vendor's pages disagree about decides the lane. Most rows are plain: they
+pass a stricter schema first, are sound by every page, and no more is asked of them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from pydantic_core import ValidationError
@@ -41,6 +43,15 @@ _STOCK_REASONS = {
 _GUEST = "guest"
 
 
+class _Checked(NamedTuple):
+    """What the contract says; `plain` when every page of the vendor allows the payload."""
+
+    payload: dict[str, Any]
+    refusals: tuple[Note, ...] = ()
+    omitted: tuple[Note, ...] = ()
+    plain: bool = False
+
+
 class Judge:
     """Judges rows under one shop's settings.
 
@@ -67,11 +78,12 @@ class Judge:
         # always sent: absent means false to the vendor, and silence is no consent (K7)
         row.setdefault("GdprOptin", False)
         schema = self.schemas["customers"]
-        payload, refusals, omitted = self._validate(schema, row)
+        payload, refusals, omitted, plain = self._validate(schema, row)
         if refusals:
             return Judgement({}, refusals=refusals, omitted=omitted)
         warnings = _shortened(schema, row, payload)
-        return _verdict(payload, _doubt(schema, payload), omitted=omitted, warnings=warnings)
+        doubt = "" if plain else _doubt(schema, payload)
+        return _verdict(payload, doubt, omitted=omitted, warnings=warnings)
 
     def _product(self, row: dict[str, Any]) -> Judgement:
         schema = self.schemas["products"]
@@ -79,7 +91,7 @@ class Judge:
         row["ProductVariants"] = [_present(variant) for variant in variants]
         if isinstance(row.get("Taxonomy"), list):
             row["Taxonomy"] = [one for one in row["Taxonomy"] if not _blank(one)]
-        payload, refusals, omitted = self._validate(schema, row)
+        payload, refusals, omitted, plain = self._validate(schema, row)
         if not refusals:
             refusals = _repeated(payload["ProductVariants"], "VariantId")
         if not refusals and self._settings.product_identifier_priority == "sku":
@@ -91,7 +103,7 @@ class Judge:
             *_repeated(payload["ProductVariants"], "Sku"),
         )
         keys = _keys("products", payload["ProductVariants"])
-        doubt = _doubt(schema, payload)
+        doubt = "" if plain else _doubt(schema, payload)
         return _verdict(payload, doubt, omitted=omitted, warnings=warnings, children=keys)
 
     def _order(self, row: dict[str, Any]) -> Judgement:
@@ -102,14 +114,14 @@ class Judge:
         dropped = tuple(lines.dropped)
         if skipped := self._of_nobody(row):
             return Judgement({}, skipped=skipped, dropped=dropped)
-        payload, refusals, omitted = self._validate(schema, row, lines.positions)
+        payload, refusals, omitted, plain = self._validate(schema, row, lines.positions)
         refusals = (*lines.refusals, *refusals)
         if refusals:
             return Judgement({}, refusals=refusals, omitted=omitted, dropped=dropped)
         _complete(payload, cancelled=lines.all_returned)
         return _verdict(
             payload,
-            self._order_doubt(schema, payload),
+            _unsure_identity(payload) or ("" if plain else _doubt(schema, payload)),
             omitted=omitted,
             dropped=dropped,
             warnings=(*lines.warnings, *self._order_warnings(schema, row, payload)),
@@ -131,17 +143,6 @@ class Judge:
         key = self._settings.customer_key
         return None if key in row else (key, "is empty: the order belongs to nobody known")
 
-    def _order_doubt(self, schema: Schema, payload: Mapping[str, Any]) -> str:
-        # [R] wants both identifiers, [G:orders] either: one alone is not sure (K8)
-        if "Email" not in payload or "CustomerId" not in payload:
-            return _GUEST
-        for line in payload["OrderItems"]:
-            if "Sku" not in line:
-                return "line without Sku"
-            if "ProductId" not in line:
-                return "line without ProductId"
-        return _doubt(schema, payload)
-
     def _order_warnings(
         self, schema: Schema, row: Mapping[str, Any], payload: Mapping[str, Any]
     ) -> tuple[Note, ...]:
@@ -152,10 +153,12 @@ class Judge:
 
     def _validate(
         self, schema: Schema, row: dict[str, Any], positions: Sequence[int] = ()
-    ) -> tuple[dict[str, Any], tuple[Note, ...], tuple[Note, ...]]:
+    ) -> _Checked:
         """Return the payload, the refusals and the fields left out."""
+        with contextlib.suppress(ValidationError):
+            return _Checked(schema.validate_plain(row), plain=True)
         try:
-            return schema.validate(row), (), ()
+            return _Checked(schema.validate(row))
         except ValidationError as error:
             complaints = error.errors(include_url=False, include_input=False)
         refusals: dict[str, str] = {}
@@ -170,8 +173,21 @@ class Judge:
             else:
                 refusals.setdefault(place, reason)
         if refusals:
-            return {}, tuple(refusals.items()), tuple(omitted.items())
-        return schema.validate(row), (), tuple(omitted.items())
+            return _Checked({}, tuple(refusals.items()), tuple(omitted.items()))
+        return _Checked(schema.validate(row), omitted=tuple(omitted.items()))
+
+
+def _unsure_identity(payload: Mapping[str, Any]) -> str:
+    """Return the class of doubt about an order's identifiers; empty: none."""
+    # [R] wants both identifiers, [G:orders] either: one alone is not sure (K8)
+    if "Email" not in payload or "CustomerId" not in payload:
+        return _GUEST
+    for line in payload["OrderItems"]:
+        if "Sku" not in line:
+            return "line without Sku"
+        if "ProductId" not in line:
+            return "line without ProductId"
+    return ""
 
 
 def _verdict(payload: Mapping[str, Any], doubt: str, **notes: tuple[Any, ...]) -> Judgement:
@@ -226,8 +242,8 @@ def _complete(payload: dict[str, Any], *, cancelled: bool) -> None:
 
 def _keys(entity: str, children: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     fields = CHILD_KEYS[entity]
-    keys = [orjson.dumps([one.get(name, "") for name in fields]).decode() for one in children]
-    return tuple(dict.fromkeys(keys))
+    keys = {orjson.dumps([one.get(name, "") for name in fields]): None for one in children}
+    return tuple([key.decode() for key in keys])
 
 
 def _doubt(schema: Schema, payload: Mapping[str, Any]) -> str:
