@@ -6,8 +6,10 @@ a value that became empty. Nothing can clear it; the report lists the fields.
 
 from __future__ import annotations
 
-import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -23,14 +25,23 @@ def field_names(spec: EntitySpec, payload: Mapping[str, Any]) -> str:
     A child's property reads `OrderItems.Size`; where only some children have it, their keys follow,
     each after a tab.
     """
+    if spec.child is None:
+        return _all_have("", tuple(payload), ())
+    shapes = {tuple(child) for child in payload.get(spec.child.property, ())}
+    if len(shapes) <= 1:  # nearly always: all children have the same properties
+        return _all_have(spec.child.property, tuple(payload), shapes.pop() if shapes else ())
     lines = sorted(payload)
-    if spec.child:
-        children = _children(spec.child, payload)
-        for name in sorted(set().union(*children.values())):
-            holders = [key for key, names in children.items() if name in names]
-            listed = holders if len(holders) < len(children) else []
-            lines.append("\t".join([f"{spec.child.property}.{name}", *sorted(listed)]))
+    children = _children(spec.child, payload)
+    for name in sorted(set().union(*children.values())):
+        holders = [key for key, names in children.items() if name in names]
+        listed = holders if len(holders) < len(children) else []
+        lines.append("\t".join([f"{spec.child.property}.{name}", *sorted(listed)]))
     return "\n".join(lines)
+
+
+@lru_cache(maxsize=4096)
+def _all_have(prefix: str, names: tuple[str, ...], of_children: tuple[str, ...]) -> str:
+    return "\n".join([*sorted(names), *(f"{prefix}.{name}" for name in sorted(of_children))])
 
 
 def emptied(
@@ -44,6 +55,8 @@ def emptied(
         children: The child keys the vendor holds; a new child cannot have lost anything.
         payload: The document of today.
     """
+    if not before:
+        return []
     now = _children(spec.child, payload) if spec.child else {}
     lost = []
     for line in before.splitlines():
@@ -63,7 +76,6 @@ def _children(spec: ChildSpec, payload: Mapping[str, Any]) -> dict[str, set[str]
     """Return child key → the names of its properties."""
     found: dict[str, set[str]] = {}
     for child in payload.get(spec.property, ()):
-        values = [child.get(name, "") for name in spec.key]
-        key = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+        key = orjson.dumps([child.get(name, "") for name in spec.key]).decode()
         found.setdefault(key, set()).update(child)
     return found

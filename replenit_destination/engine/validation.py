@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -46,8 +46,7 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row of `pending`."""
 
     entity: str
@@ -82,8 +81,7 @@ def read_pending(
         " ORDER BY stage, backlog, newest DESC NULLS LAST"
     )
     while rows := cursor.fetchmany(_CHUNK):
-        for row in rows:
-            yield Row(*row)
+        yield from map(Row._make, rows)
 
 
 @dataclass
@@ -165,38 +163,30 @@ class Validation:
         stale = _take_back_stale_consents(spec, row, values)
         self.notes.add(row.entity, "warnings", tuple((name, _STALE) for name in stale))
         judgement = self._target.judge(row.entity, values)
-        base = Document(
-            entity=row.entity,
-            key=row.key,
-            body=b"",
-            content_hash=0,
-            source_hash=row.source_hash,
-            source_id=row.source_id,
-            source_rows=row.source_rows,
-            lines=lines,
-            withdrawn_at=_withdrawn_at(spec, values),
-            urgent=row.urgent,
-            known=row.sent,
-        )
         self.notes.add(row.entity, "omitted", judgement.omitted)
         self.notes.add(row.entity, "dropped", judgement.dropped)
         self.notes.add(row.entity, "warnings", judgement.warnings)
+        withdrawn_at = _withdrawn_at(spec, values)
         if judgement.skipped:
             name, reason = judgement.skipped
-            self._refuse(base, Verdict.SKIPPED, name, reason)
+            refused = _unfinished(row, lines, withdrawn_at)
+            self._books.note(Outcome(refused, Verdict.SKIPPED, field=name, reason=reason))
             return None
         if judgement.rejected:
             name, reason = judgement.refusals[0]
-            others = f" (and {len(judgement.refusals) - 1} more)" if judgement.refusals[1:] else ""
-            self._refuse(base, Verdict.REJECTED, name, reason + others)
+            if judgement.refusals[1:]:
+                reason += f" (and {len(judgement.refusals) - 1} more)"
+            refused = _unfinished(row, lines, withdrawn_at)
+            self._books.note(Outcome(refused, Verdict.REJECTED, field=name, reason=reason))
             return None
-        return self._finished(spec, row, base, judgement)
+        return self._finished(spec, row, judgement, lines, withdrawn_at)
 
     def _finished(
-        self, spec: EntitySpec, row: Row, base: Document, judgement: Judgement
+        self, spec: EntitySpec, row: Row, judgement: Judgement, lines: str, withdrawn_at: str
     ) -> Document | None:
         payload = judgement.payload
         children = judgement.children
+        newly_retired = 0
         lost = [child for child in row.children or () if child not in children]
         if lost and spec.child and spec.retire:
             kept = row.entity in self._keep_children
@@ -207,18 +197,27 @@ class Validation:
             }
             children = (*children, *retired)
             lost = [child for child in lost if child not in retired]
-            base = replace(base, retired=0 if kept else _news(spec, row.body, retired))
+            newly_retired = 0 if kept else _news(spec, row.body, retired)
         body = canonical(payload)
-        document = replace(
-            base,
+        document = Document(
+            entity=row.entity,
+            key=row.key,
             body=body,
             content_hash=content_hash(body),
+            source_hash=row.source_hash,
             children=children,
-            grants=tuple(name for name in spec.consents if payload.get(name) is True),
+            grants=tuple([name for name in spec.consents if payload.get(name) is True]),
             links=_links(spec, payload),
-            fields=field_names(spec, payload),
             lane=judgement.lane,
             solo_class=judgement.solo_class,
+            urgent=row.urgent,
+            source_id=row.source_id,
+            source_rows=row.source_rows,
+            lines=lines,
+            fields=field_names(spec, payload),
+            withdrawn_at=withdrawn_at,
+            known=row.sent,
+            retired=newly_retired,
         )
         held = self._held(spec, document)
         if held is not None:
@@ -231,8 +230,9 @@ class Validation:
         if document.content_hash == row.content_hash and not self._force:
             self._books.note(Outcome(document, Verdict.UNCHANGED))
             return None
-        lost_values = emptied(spec, row.fields or "", row.children or (), payload)
-        self.notes.add(row.entity, "emptied", tuple((name, _EMPTIED) for name in lost_values))
+        if row.fields:
+            lost_values = emptied(spec, row.fields, row.children or (), payload)
+            self.notes.add(row.entity, "emptied", tuple((name, _EMPTIED) for name in lost_values))
         return document
 
     def _note_withheld(self, spec: EntitySpec, row: Row, children: tuple[str, ...]) -> None:
@@ -257,9 +257,6 @@ class Validation:
                 return Outcome(document, Verdict.BACKLOG, reason=f"waits for its refused {entity}")
         return None
 
-    def _refuse(self, document: Document, verdict: Verdict, name: str, reason: str) -> None:
-        self._books.note(Outcome(document, verdict, field=name, reason=reason))
-
     @staticmethod
     def _remember_lines(spec: EntitySpec, values: dict[str, Any], known: str | None) -> str:
         """Give child rows that lost an identifier the one they had; return all identifiers.
@@ -281,6 +278,23 @@ class Validation:
             if key is not None:
                 now[line] = key
         return orjson.dumps(now).decode() if now else ""
+
+
+def _unfinished(row: Row, lines: str, withdrawn_at: str) -> Document:
+    """Return the document of a row that does not travel."""
+    return Document(
+        entity=row.entity,
+        key=row.key,
+        body=b"",
+        content_hash=0,
+        source_hash=row.source_hash,
+        urgent=row.urgent,
+        source_id=row.source_id,
+        source_rows=row.source_rows,
+        lines=lines,
+        withdrawn_at=withdrawn_at,
+        known=row.sent,
+    )
 
 
 def _restore(child: dict[str, Any], names: tuple[str, ...], values: list[str]) -> None:
