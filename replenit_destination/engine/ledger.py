@@ -1,14 +1,15 @@
 """The ledger: what the vendor has accepted, or may hold.
 
 It is a DuckDB file of its own, attached to the staging database's connection. While a run sends,
-intents and outcomes are appended; `fold` turns them into entries. A run that was killed leaves its
-intents behind, and the next `open` folds them: what may have reached the vendor is then in doubt,
-is sent again if it is still there, and deleted if it is not.
+intents and outcomes are appended, a row per batch; `fold` turns them into entries. A run that was
+killed leaves its intents behind, and the next run folds them first: what may have reached the
+vendor is then in doubt, is sent again if it is still there, and deleted if it is not.
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,9 @@ from replenit_destination.engine.ledger_rows import LedgerRows
 from replenit_destination.engine.sql import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import duckdb
-    import pyarrow as pa
 
     from replenit_destination.engine.clock import Clock
     from replenit_destination.engine.documents import Batch, Document, Outcome
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Ledger", "Processed"]
 
 ROWS_PER_FOLD = 200_000
+ROWS_PER_SLICE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +77,27 @@ class Ledger:
         self.connection = file.connection
         self.account = self._account(target, host, tenant)
         self.rows = LedgerRows(run, self.account, fingerprint, bodies)
+        self._appended = self._last_appended()
 
     # -- the delivery's recorder
     # ----------------------------------------------------------------------------
 
     def intend(self, batch: Batch) -> None:
         """Record that a batch is about to leave; what it holds may reach the vendor from now on."""
-        self._append("intend", self.rows.intents(batch, self.clock.now()))
+        self._append("intent", len(batch.items), self.rows.intents(batch, self.clock.now()))
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Record verdicts as they come."""
         if outcomes:
-            self._append("record", self.rows.outcomes(outcomes, self.clock.now()))
+            rows = self.rows.outcomes(outcomes, self.clock.now())
+            self._append("outcome", len(outcomes), rows)
 
-    def _append(self, statement: str, rows: pa.Table) -> None:
-        self.connection.register("_rows", rows)
-        self.connection.execute(self.file.sql(statement))
-        self.connection.unregister("_rows")
+    def _append(self, kind: str, documents: int, rows: str) -> None:
+        self._appended += 1
+        self.connection.execute(
+            f"INSERT INTO {self.schema}.journal VALUES (?, ?, ?, ?)",
+            [self._appended, kind, documents, rows],
+        )
 
     def leave_pending(self, work: duckdb.DuckDBPyConnection, reason: str) -> None:
         """Leave every row of `pending` that has no outcome yet to the next run.
@@ -101,9 +106,12 @@ class Ledger:
             work: The connection with the temp table.
             reason: Why this run ended.
         """
+        with self._transaction():
+            self._unpack(f"{self.schema}.intent", f"{self.schema}.outcome")
+        self._appended += 1
         work.execute(
             f"INSERT INTO {self.schema}.outcome BY NAME\n"
-            f"SELECT nextval('{self.schema}.outcome_order') AS seq, ? AS run, 0 AS batch,\n"
+            f"SELECT {self._appended} * 1_000_000 AS seq, ? AS run, 0 AS batch,\n"
             "  ? AS account, entity, key, 'upsert' AS action, '' AS child,\n"
             "  'backlog' AS verdict, source_id, source_hash, source_rows, ? AS reason,\n"
             "  to_timestamp(?) AS moment\n"
@@ -119,32 +127,76 @@ class Ledger:
     def fold(self) -> None:
         """Turn what was appended into entries.
 
-        In parts of the keys, each in a transaction of its own: a kill between two parts leaves the
-        rest to the next fold.
+        More than `ROWS_PER_FOLD` are folded in parts of the keys, each in a transaction of its own:
+        a kill between two parts leaves the rest to the next fold.
         """
-        row = self.connection.execute(
-            f"SELECT (SELECT count(*) FROM {self.schema}.intent)"
-            f" + (SELECT count(*) FROM {self.schema}.outcome)"
-        ).fetchone()
-        rows = int(row[0]) if row else 0
-        parts = -(-rows // ROWS_PER_FOLD)
-        for part in range(parts):
-            self._fold_part("true" if parts == 1 else f"hash(key) % {parts} = {part}")
-        if parts:
-            self.connection.execute(self.file.sql("clear_evidence"))
+        waiting = self._count("journal", "sum(documents)")
+        unpacked = self._count("intent") + self._count("outcome")
+        if not waiting + unpacked:
+            return
+        parts = -(-(waiting + unpacked) // ROWS_PER_FOLD)
+        if parts == 1 and not unpacked:
+            with self._transaction():
+                for kind in ("intent", "outcome"):
+                    self.connection.execute(
+                        f"CREATE TEMP TABLE {kind}s_now AS FROM {self.schema}.{kind} LIMIT 0"
+                    )
+                self._unpack("temp.intents_now", "temp.outcomes_now")
+                self._fold("temp.intents_now", "temp.outcomes_now", "true")
+        else:
+            with self._transaction():
+                self._unpack(f"{self.schema}.intent", f"{self.schema}.outcome")
+            intents, outcomes = f"{self.schema}.intent", f"{self.schema}.outcome"
+            for part in range(parts):
+                keys = f"hash(key) % {parts} = {part}"
+                with self._transaction():
+                    self._fold(intents, outcomes, keys)
+                    self.connection.execute(f"DELETE FROM {intents} WHERE {keys}")
+                    self.connection.execute(f"DELETE FROM {outcomes} WHERE {keys}")
+        for table in ("folded", "intents_now", "outcomes_now"):
+            self.connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        self.connection.execute(self.file.sql("clear_evidence"))
 
-    def _fold_part(self, part: str) -> None:
+    def _fold(self, intents: str, outcomes: str, part: str) -> None:
+        for name in ("folded", "forget_folded", "keep_folded", "count_removed"):
+            statement = self.file.sql(name).replace("{part}", part)
+            statement = statement.replace("{intents}", intents).replace("{outcomes}", outcomes)
+            self.connection.execute(statement)
+
+    def _unpack(self, intents: str, outcomes: str) -> None:
+        """Move the journal into two tables, in slices: DuckDB parses all it is given at once."""
+        ends = self.connection.execute(
+            f"SELECT max(seq) FROM (SELECT seq, sum(documents) OVER (ORDER BY seq)"
+            f" // {ROWS_PER_SLICE} AS slice FROM {self.schema}.journal) GROUP BY slice ORDER BY 1"
+        ).fetchall()
+        done = 0
+        for (end,) in ends:
+            for table, name in ((intents, "intents"), (outcomes, "outcomes")):
+                rows = self.file.sql(name).replace("{slice}", f"seq > {done} AND seq <= {end}")
+                self.connection.execute(f"INSERT INTO {table} BY NAME {rows}")
+            done = end
+        self.connection.execute(f"DELETE FROM {self.schema}.journal")
+
+    def _count(self, table: str, what: str = "count(*)") -> int:
+        row = self.connection.execute(f"SELECT {what} FROM {self.schema}.{table}").fetchone()
+        return int(row[0] or 0) if row else 0
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
         self.connection.execute("BEGIN")
         try:
-            for name in ("folded", "forget_folded", "keep_folded", "count_removed"):
-                self.connection.execute(self.file.sql(name).replace("{part}", part))
-            self.connection.execute(f"DELETE FROM {self.schema}.intent WHERE {part}")
-            self.connection.execute(f"DELETE FROM {self.schema}.outcome WHERE {part}")
+            yield
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
-        self.connection.execute("DROP TABLE folded")
+
+    def _last_appended(self) -> int:
+        row = self.connection.execute(
+            f"SELECT greatest((SELECT max(seq) FROM {self.schema}.journal),"
+            f" (SELECT max(seq) // 1_000_000 FROM {self.schema}.outcome), 0)"
+        ).fetchone()
+        return int(row[0]) if row else 0
 
     # -- what was processed
     # ---------------------------------------------------------------------------------

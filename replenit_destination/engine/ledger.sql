@@ -4,8 +4,9 @@
 --                                      │                      │
 --                                      └──refused──> refusal  └──delete accepted──> (no entry)
 --
--- `intent` and `outcome` are appended while a run sends; `fold` turns them into `entry` when it ends, or at the
--- start of the next run when it could not end. A key with an intent and no outcome is in doubt: it may be there.
+-- While a run sends, `journal` is appended: a row per batch. When the run ends, or at the start of the next one when
+-- it could not end, it is unpacked into intents and outcomes, and `fold` turns these into `entry`. A key with an
+-- intent and no outcome is in doubt: it may be there.
 
 -- name: schema
 CREATE TABLE {ledger}.format (version INTEGER NOT NULL, created_at TIMESTAMPTZ NOT NULL);
@@ -35,16 +36,22 @@ CREATE TABLE {ledger}.entry (
   attempts INTEGER, refused_at TIMESTAMPTZ
 );
 
+CREATE TABLE {ledger}.journal (
+  seq BIGINT NOT NULL,      -- the order of appending
+  kind VARCHAR NOT NULL,    -- intent | outcome
+  documents INTEGER NOT NULL,
+  rows VARCHAR NOT NULL     -- an object of columns, as JSON
+);
+
+-- More intents and outcomes than one fold can take are unpacked into these first, and folded in parts.
 CREATE TABLE {ledger}.intent (
   run VARCHAR NOT NULL, batch INTEGER NOT NULL, account INTEGER NOT NULL, entity VARCHAR NOT NULL,
   key VARCHAR NOT NULL, action VARCHAR NOT NULL, child VARCHAR NOT NULL, children VARCHAR[],
   source_id VARCHAR, moment TIMESTAMPTZ NOT NULL
 );
 
-CREATE SEQUENCE {ledger}.outcome_order;
-
 CREATE TABLE {ledger}.outcome (
-  seq BIGINT NOT NULL,  -- no DEFAULT: it would name the file by where it was made, and a file moves
+  seq BIGINT NOT NULL,  -- of the journal's row, and the place in it
   run VARCHAR NOT NULL, batch INTEGER NOT NULL, account INTEGER NOT NULL, entity VARCHAR NOT NULL,
   key VARCHAR NOT NULL, action VARCHAR NOT NULL, child VARCHAR NOT NULL, verdict VARCHAR NOT NULL,
   source_id VARCHAR, content_hash UBIGINT, source_hash UBIGINT, source_rows INTEGER,
@@ -78,21 +85,55 @@ CREATE TABLE {ledger}.run (
   finished_at TIMESTAMPTZ, report VARCHAR
 );
 
--- name: intend
-INSERT INTO {ledger}.intent
-SELECT run, batch, account, entity, key, action, child, children, source_id, to_timestamp(moment)
-FROM _rows
+-- name: intents
+SELECT
+  columns.run, columns.account, to_timestamp(columns.moment) AS moment,
+  unnest(columns.batch) AS batch, unnest(columns.entity) AS entity, unnest(columns.key) AS key,
+  unnest(columns.action) AS action, unnest(columns.child) AS child,
+  unnest(columns.children) AS children, unnest(columns.source_id) AS source_id
+FROM (
+  SELECT from_json_strict(rows, '{
+    "run": "VARCHAR", "account": "INTEGER", "moment": "DOUBLE",
+    "batch": ["INTEGER"], "entity": ["VARCHAR"], "key": ["VARCHAR"], "action": ["VARCHAR"],
+    "child": ["VARCHAR"], "children": [["VARCHAR"]], "source_id": ["VARCHAR"]
+  }') AS columns
+  FROM {ledger}.journal
+  WHERE kind = 'intent' AND {slice}
+)
 
--- name: record
-INSERT INTO {ledger}.outcome BY NAME
-SELECT nextval('{ledger}.outcome_order') AS seq, * REPLACE (to_timestamp(moment) AS moment) FROM _rows
+-- name: outcomes
+SELECT
+  seq * 1_000_000 + unnest(range(len(columns.key))) AS seq,
+  columns.run, columns.account, columns.fingerprint, to_timestamp(columns.moment) AS moment,
+  unnest(columns.batch) AS batch, unnest(columns.entity) AS entity, unnest(columns.key) AS key,
+  unnest(columns.action) AS action, unnest(columns.child) AS child,
+  unnest(columns.verdict) AS verdict, unnest(columns.source_id) AS source_id,
+  unnest(columns.content_hash) AS content_hash, unnest(columns.source_hash) AS source_hash,
+  unnest(columns.source_rows) AS source_rows, unnest(columns.children) AS children,
+  nullif(unnest(columns.lines), '') AS lines, unnest(columns.grants) AS grants,
+  nullif(unnest(columns.withdrawn_at), '') AS withdrawn_at, unnest(columns.fields) AS fields,
+  unnest(columns.body) AS body, unnest(columns.request_id) AS request_id,
+  unnest(columns.field) AS field, unnest(columns.reason) AS reason, unnest(columns.words) AS words
+FROM (
+  SELECT seq, from_json_strict(rows, '{
+    "run": "VARCHAR", "account": "INTEGER", "fingerprint": "VARCHAR", "moment": "DOUBLE",
+    "batch": ["INTEGER"], "entity": ["VARCHAR"], "key": ["VARCHAR"], "action": ["VARCHAR"],
+    "child": ["VARCHAR"], "verdict": ["VARCHAR"], "source_id": ["VARCHAR"],
+    "content_hash": ["UBIGINT"], "source_hash": ["UBIGINT"], "source_rows": ["INTEGER"],
+    "children": [["VARCHAR"]], "lines": ["VARCHAR"], "grants": [["VARCHAR"]],
+    "withdrawn_at": ["VARCHAR"], "fields": ["VARCHAR"], "body": ["VARCHAR"],
+    "request_id": ["VARCHAR"], "field": ["VARCHAR"], "reason": ["VARCHAR"], "words": ["VARCHAR"]
+  }') AS columns
+  FROM {ledger}.journal
+  WHERE kind = 'outcome' AND {slice}
+)
 
 -- name: folded
 -- One row per key that intents or outcomes speak of: its entry as it must be from now on.
 -- {part} picks the keys of one part: a million outcomes at once do not fit the memory limit.
 CREATE OR REPLACE TEMP TABLE folded AS
-WITH intents AS (SELECT * FROM {ledger}.intent WHERE {part}),
-outcomes AS (SELECT * FROM {ledger}.outcome WHERE {part}),
+WITH intents AS (SELECT * FROM {intents} WHERE {part}),
+outcomes AS (SELECT * FROM {outcomes} WHERE {part}),
 entries AS (SELECT * FROM {ledger}.entry WHERE {part}),
 affected AS (
   SELECT account, entity, key FROM intents
@@ -255,7 +296,7 @@ SELECT * EXCLUDE (gone) FROM folded WHERE NOT gone
 -- name: count_removed
 INSERT INTO {ledger}.removed
 SELECT account, entity, action = 'delete_child', moment
-FROM {ledger}.outcome
+FROM {outcomes}
 WHERE {part} AND action <> 'upsert' AND verdict IN ('accepted', 'unconfirmed')
 
 -- name: clear_evidence

@@ -57,10 +57,12 @@ def opened(staged: Staged, *, memory_limit: str) -> Iterator[duckdb.DuckDBPyConn
         raise LedgerBusyError(message) from error
     before = cursor.execute(
         "SELECT name, value FROM duckdb_settings()"
-        " WHERE name IN ('memory_limit', 'preserve_insertion_order')"
+        " WHERE name IN ('memory_limit', 'preserve_insertion_order', 'checkpoint_threshold')"
     ).fetchall()
     cursor.execute(f"SET memory_limit = {literal(memory_limit)}")
     cursor.execute("SET preserve_insertion_order = false")
+    # The ledger's journal ends up in its entries; rewriting it into the file before is for nothing.
+    cursor.execute("SET checkpoint_threshold = '128MB'")
     try:
         yield cursor
     finally:
