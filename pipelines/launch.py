@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from replenit_destination import ActivationError, SettingsError, push
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from dlt.extract import DltSource
 
@@ -24,21 +25,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEMO_FOLDER",
+    "ENTITIES",
     "deliver",
     "demo_vendor",
     "finish",
     "missing_replenit_settings",
+    "moment",
+    "names",
     "needing_extra",
     "parser",
 ]
 
 DEMO_FOLDER = Path(".demo")
+ENTITIES = ("customers", "orders", "products")
 NOT_RUN, INTERRUPTED = 2, 3
 _AGAIN = "Interrupted; run it again to go on where it stopped."
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """Return a command line with `--report`.
+    """Return a command line with what every script takes: a window, entities, a report.
 
     Args:
         description: The script's docstring; from `Exit codes` on it follows the options.
@@ -50,9 +55,57 @@ def parser(description: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument(
+        "--since",
+        type=moment,
+        metavar="TIME",
+        help="read what changed from then on, whatever was read before: 2026-01-31 or "
+        "2026-01-31T08:00:00+01:00, UTC where no zone is given",
+    )
+    made.add_argument(
+        "--until", type=moment, metavar="TIME", help="read only what changed before then"
+    )
+    made.add_argument(
+        "--full",
+        action="store_true",
+        help="read everything again, and compare everything with what Replenit has accepted",
+    )
+    made.add_argument(
+        "--entities",
+        type=names,
+        metavar="NAMES",
+        help="only these, separated by commas: customers, orders, products",
+    )
+    made.add_argument(
         "--report", type=Path, metavar="FILE", help="write the run's report there as JSON"
     )
     return made
+
+
+def moment(text: str) -> datetime:
+    """Return the time a person wrote; UTC where no zone is given.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none; argparse then says which option.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"`{text}` is not a time: write 2026-01-31 or 2026-01-31T08:00:00+01:00"
+        raise argparse.ArgumentTypeError(message) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def names(text: str) -> list[str]:
+    """Return the entities a person wrote, separated by commas.
+
+    Raises:
+        argparse.ArgumentTypeError: One is unknown.
+    """
+    found = [name.strip() for name in text.split(",")]
+    if unknown := sorted(set(found) - set(ENTITIES)):
+        message = f"no entity {', '.join(unknown)}; there are {', '.join(ENTITIES)}"
+        raise argparse.ArgumentTypeError(message)
+    return found
 
 
 def missing_replenit_settings(*, ask_consent: bool = True) -> dict[str, str]:
@@ -131,13 +184,26 @@ def needing_extra(extra: str) -> Iterator[None]:
         raise SettingsError(message) from error
 
 
-def deliver(pipeline: dlt.Pipeline, source: DltSource) -> Any:
-    """Stage what changed, deliver it, and return the report."""
+def deliver(
+    pipeline: dlt.Pipeline,
+    source: DltSource,
+    *,
+    entities: Sequence[str] | None = None,
+    full: bool = False,
+) -> Any:
+    """Stage what changed, deliver it, and return the report.
+
+    Args:
+        pipeline: Stages where the delivery finds it.
+        source: What is read.
+        entities: Deliver only these; default all that are mapped.
+        full: Compare everything instead of what the load touched.
+    """
     if pipeline.has_pending_data:
         # What an interrupted run had staged; dlt would load it in place of the new data.
         pipeline.run()
     pipeline.run(source, loader_file_format="parquet")
-    return push(pipeline)
+    return push(pipeline, entities=entities, full=full or None)
 
 
 def finish(work: Callable[[], Any], report_file: Path | None, *sources: type[Exception]) -> int:
