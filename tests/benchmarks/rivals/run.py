@@ -1,0 +1,78 @@
+"""The side-by-side suite: one server, one staged shop, every program in an environment of its own.
+
+    python tests/benchmarks/rivals/run.py [--only ours,drt] [--scenarios a,f10,h] [--orders 20000]
+        [--environments FOLDER] [--write-docs] [--verbose]
+
+Environments are made by pip when they are not there yet; with `--environments` they stay for the
+next time. `--write-docs` writes docs/rivals.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# Run as a script, its own folder is where imports come from; the suite is a package of the project.
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT))
+
+from tests.benchmarks.rivals.pages import line, page  # noqa: E402
+from tests.benchmarks.rivals.programs import environment, programs  # noqa: E402
+from tests.benchmarks.rivals.scenarios import scenarios  # noqa: E402
+from tests.benchmarks.rivals.shop import Shop, Staging  # noqa: E402
+from tests.benchmarks.rivals.suite import measure_all  # noqa: E402
+
+if TYPE_CHECKING:
+    from tests.benchmarks.rivals.programs import Program
+    from tests.benchmarks.rivals.scenarios import Scenario
+    from tests.benchmarks.rivals.scoring import Score
+
+
+def main() -> int:
+    """Measure, print, and write the page if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="programs by key, comma-separated")
+    parser.add_argument("--scenarios", default="", help="keys or letters, comma-separated")
+    parser.add_argument("--orders", type=int, default=20_000)
+    parser.add_argument("--environments", type=Path, help="folder that keeps the environments")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/rivals.md")
+    parser.add_argument("--verbose", action="store_true", help="show what the programs said")
+    given = parser.parse_args()
+    known = programs()
+    chosen = [known[key] for key in filter(None, given.only.split(","))] or list(known.values())
+    wanted = set(filter(None, given.scenarios.split(",")))
+    played = [
+        one for one in scenarios(given.orders) if not wanted or {one.key, one.letter} & wanted
+    ]
+    began = time.monotonic()
+
+    def tell(scenario: Scenario, program: Program, score: Score) -> None:
+        print(f"{scenario.key:22} {program.name:14} {line(score)}", flush=True)
+        for said in score.said if given.verbose else ():
+            print(said)
+
+    with tempfile.TemporaryDirectory(prefix="rivals-") as name:
+        folder = Path(name)
+        os.environ["DLT_DATA_DIR"] = str(folder / "dlt")
+        os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+        environments = given.environments or folder / "environments"
+        pythons = {one.key: environment(one, environments.resolve()) for one in chosen}
+        staging = Staging(Shop(given.orders), folder / "staged")
+        results = {
+            one.key: measure_all(one, chosen, pythons, staging, folder, tell) for one in played
+        }
+    minutes = (time.monotonic() - began) / 60
+    print(f"{len(played)} scenarios, {len(chosen)} programs, {minutes:.0f} minutes")
+    if given.write_docs:
+        text = page(chosen, played, results, orders=given.orders, minutes=minutes)
+        (ROOT / "docs" / "rivals.md").write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
