@@ -1,4 +1,5 @@
-# mypy: ignore-errors - its packages are in an environment of its own
+# mypy: ignore-errors
+# Its packages are in an environment of their own.
 """An Airbyte destination: buffer records, post, pass a state on when all before it is flushed.
 
 https://docs.airbyte.com/platform/connector-development/cdk-python/

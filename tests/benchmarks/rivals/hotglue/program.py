@@ -1,4 +1,5 @@
-# mypy: ignore-errors - its packages are in an environment of its own
+# mypy: ignore-errors
+# Its packages are in an environment of their own.
 """A hotglue target: a batch sink that posts. https://github.com/hotgluexyz/HotglueSingerSDK"""
 
 from __future__ import annotations

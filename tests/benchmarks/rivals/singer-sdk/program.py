@@ -1,4 +1,5 @@
-# mypy: ignore-errors - its packages are in an environment of its own
+# mypy: ignore-errors
+# Its packages are in an environment of their own.
 """A Singer target on Meltano's SDK: a batch sink that posts. https://sdk.meltano.com/en/latest/sinks.html"""
 
 from __future__ import annotations
