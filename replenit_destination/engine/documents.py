@@ -9,8 +9,21 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
-__all__ = ["Batch", "Document", "Item", "Lane", "Outcome", "Removal", "Verdict", "key_hash"]
+import orjson
+
+__all__ = [
+    "Batch",
+    "Document",
+    "Item",
+    "Lane",
+    "Outcome",
+    "Removal",
+    "Verdict",
+    "child_key",
+    "key_hash",
+]
 
 
 class Lane(StrEnum):
@@ -133,6 +146,12 @@ class Outcome:
     field: str = ""
     reason: str = ""
     words: str = ""
+
+
+@lru_cache(maxsize=1 << 16)
+def child_key(*identifiers: str) -> str:
+    """Return the name of a child document: a JSON array of its identifiers, empty ones as ""."""
+    return orjson.dumps(identifiers).decode()
 
 
 def key_hash(entity: str, key: str) -> str:

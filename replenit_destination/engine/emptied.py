@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import orjson
+from replenit_destination.engine.documents import child_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -76,6 +76,6 @@ def _children(spec: ChildSpec, payload: Mapping[str, Any]) -> dict[str, set[str]
     """Return child key → the names of its properties."""
     found: dict[str, set[str]] = {}
     for child in payload.get(spec.property, ()):
-        key = orjson.dumps([child.get(name, "") for name in spec.key]).decode()
+        key = child_key(*[child.get(name, "") for name in spec.key])
         found.setdefault(key, set()).update(child)
     return found

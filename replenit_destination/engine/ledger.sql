@@ -141,12 +141,11 @@ affected AS (
   SELECT account, entity, key FROM outcomes
 ),
 last AS (
-  SELECT
-    account, entity, key,
-    arg_max(outcome, seq) AS outcome
+  SELECT account, entity, key, outcome
   FROM outcomes AS outcome
-  WHERE action = 'upsert'
-  GROUP BY ALL
+  WHERE action = 'upsert' AND seq IN (
+    SELECT max(seq) FROM outcomes WHERE action = 'upsert' GROUP BY account, entity, key
+  )
 ),
 intended AS (
   SELECT

@@ -18,7 +18,13 @@ import orjson
 
 from replenit_destination.engine.assembly import LINE
 from replenit_destination.engine.canonical import canonical
-from replenit_destination.engine.documents import Document, Outcome, Removal, Verdict
+from replenit_destination.engine.documents import (
+    Document,
+    Outcome,
+    Removal,
+    Verdict,
+    child_key,
+)
 from replenit_destination.engine.emptied import emptied, field_names
 
 if TYPE_CHECKING:
@@ -161,11 +167,12 @@ class Validation:
         values = orjson.loads(row.document)
         lines = self._remember_lines(spec, values, row.lines)
         stale = _take_back_stale_consents(spec, row, values)
-        self.notes.add(row.entity, "warnings", tuple((name, _STALE) for name in stale))
+        if stale:
+            self.notes.add(row.entity, "warnings", tuple((name, _STALE) for name in stale))
         judgement = self._target.judge(row.entity, values)
-        self.notes.add(row.entity, "omitted", judgement.omitted)
-        self.notes.add(row.entity, "dropped", judgement.dropped)
-        self.notes.add(row.entity, "warnings", judgement.warnings)
+        for what in ("omitted", "dropped", "warnings"):
+            if notes := getattr(judgement, what):
+                self.notes.add(row.entity, what, notes)
         withdrawn_at = _withdrawn_at(spec, values)
         if judgement.skipped:
             name, reason = judgement.skipped
@@ -305,9 +312,7 @@ def _restore(child: dict[str, Any], names: tuple[str, ...], values: list[str]) -
 
 def _child_key(spec: ChildSpec, child: Mapping[str, Any]) -> str | None:
     values = [child.get(name) for name in spec.key]
-    if None in values:
-        return None
-    return orjson.dumps(values).decode()
+    return None if None in values else child_key(*values)
 
 
 def _retired(
@@ -351,17 +356,12 @@ def _withdrawn_at(spec: EntitySpec, values: Mapping[str, Any]) -> str:
 
 
 def _links(spec: EntitySpec, payload: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    own = [(entity, payload[name]) for name, entity in spec.link.items() if name in payload]
-    if spec.child is None or not spec.child_link:
-        return tuple(own)
-    children = payload.get(spec.child.property, ())
-    theirs = [
-        (entity, child[name])
-        for name, entity in spec.child_link.items()
-        for child in children
-        if name in child
-    ]
-    return tuple(dict.fromkeys([*own, *theirs]))
+    links = [(entity, payload[name]) for name, entity in spec.link.items() if name in payload]
+    if spec.child is not None:
+        children = payload.get(spec.child.property, ())
+        for name, entity in spec.child_link.items():
+            links += [(entity, child[name]) for child in children if name in child]
+    return tuple(dict.fromkeys(links))
 
 
 def content_hash(body: bytes) -> int:

@@ -8,15 +8,13 @@ pass a stricter schema first, are sound by every page, and no more is asked of t
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
 from pydantic_core import ValidationError
 
-from replenit_destination.engine.documents import Lane
+from replenit_destination.engine.documents import Lane, child_key
 from replenit_destination.engine.target import Judgement
 from replenit_destination.targets.replenit.lines import gather
 from replenit_destination.targets.replenit.schemas import compile_schemas
@@ -155,8 +153,10 @@ class Judge:
         self, schema: Schema, row: dict[str, Any], positions: Sequence[int] = ()
     ) -> _Checked:
         """Return the payload, the refusals and the fields left out."""
-        with contextlib.suppress(ValidationError):
+        try:
             return _Checked(schema.validate_plain(row), plain=True)
+        except ValidationError:
+            pass  # not plain; perhaps not sound either
         try:
             return _Checked(schema.validate(row))
         except ValidationError as error:
@@ -242,8 +242,8 @@ def _complete(payload: dict[str, Any], *, cancelled: bool) -> None:
 
 def _keys(entity: str, children: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     fields = CHILD_KEYS[entity]
-    keys = {orjson.dumps([one.get(name, "") for name in fields]): None for one in children}
-    return tuple([key.decode() for key in keys])
+    keys = [child_key(*[one.get(name, "") for name in fields]) for one in children]
+    return tuple(dict.fromkeys(keys))
 
 
 def _doubt(schema: Schema, payload: Mapping[str, Any]) -> str:
@@ -278,6 +278,8 @@ def _shortened(
     schema: Schema, row: Mapping[str, Any], payload: Mapping[str, Any]
 ) -> tuple[Note, ...]:
     """Return a warning for every text that was cut."""
+    if not schema.may_cut:
+        return ()
     notes = [(name, "was cut") for name in schema.cuts if row.get(name) != payload.get(name)]
     if schema.child is not None and schema.child.cuts:
         pairs = zip(row[schema.property], payload[schema.property], strict=True)

@@ -62,8 +62,8 @@ def gather(rows: Sequence[Mapping[str, Any]], *, combine: bool) -> Lines:
         combine: Whether lines of one ProductId and Sku become one.
     """
     lines = Lines()
-    keys: set[tuple[str | None, str | None]] = set()
-    plain = True
+    keys = set()
+    returns = False
     for position, source in enumerate(rows):
         row = {name: value for name, value in source.items() if value is not None and value != ""}
         key = _key(row)
@@ -75,12 +75,13 @@ def gather(rows: Sequence[Mapping[str, Any]], *, combine: bool) -> Lines:
             if "0" in quantity and not quantity.strip("-0."):
                 lines.dropped.append((f"OrderItems[{position}].Quantity", "is 0"))
                 continue
-            plain = plain and quantity[:1] != "-"
-        plain = plain and key not in keys
+            returns = returns or quantity[:1] == "-"
         keys.add(key)
         lines.rows.append(row)
         lines.positions.append(position)
-    return lines if plain else _settle(lines, combine=combine)
+    if returns or len(keys) < len(lines.rows):
+        return _settle(lines, combine=combine)
+    return lines
 
 
 def _settle(lines: Lines, *, combine: bool) -> Lines:

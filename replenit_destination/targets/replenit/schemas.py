@@ -95,6 +95,7 @@ class Schema:
         self.cuts = tuple(
             one.name for one in self.fields.values() if getattr(one.rule, "truncate", False)
         )
+        self.may_cut: bool = bool(self.cuts) or (child is not None and child[1].may_cut)
         self.validate = SchemaValidator(self._core(plain=False)).validate_python
         self.validate_plain = SchemaValidator(self._core(plain=True)).validate_python
 
