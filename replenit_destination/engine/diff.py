@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from replenit_destination.engine.assembly import Assembly
 from replenit_destination.engine.documents import Verdict
+from replenit_destination.engine.holds import RESEND
 from replenit_destination.engine.sql import literal
 from replenit_destination.engine.touched import Scope, Touch
 
@@ -28,9 +29,6 @@ ROWS_PER_PARTITION = 400_000
 
 KEYLESS = "~"
 """Ledger keys of rows without a key start with this."""
-
-RESEND = "resend"
-"""Backlog of documents that only a new mapping or setting changed."""
 
 _PENDING = """
 CREATE OR REPLACE TEMP TABLE pending (

@@ -140,6 +140,19 @@ class Parser:
                     break
         return written.decode()
 
+    def names(self, text: str) -> tuple[set[str], set[str]]:
+        """Return the tables and the columns that a query names, without those it defines.
+
+        Raises:
+            ExpressionError: The text is not one statement.
+        """
+        tree = self._tree(text.rstrip().removesuffix(";"))
+        nodes = list(_nodes(tree))
+        own = {entry["key"].lower() for node in nodes for entry in _cte_entries(node)}
+        tables = {n["table_name"] for n in nodes if n.get("type") == "BASE_TABLE"}
+        columns = {n["column_names"][-1] for n in nodes if n.get("class") == "COLUMN_REF"}
+        return {table for table in tables if table.lower() not in own}, columns
+
     def _expression(self, text: str, tree: Any) -> Expression:
         for node in _nodes(tree):
             self._refuse(node)

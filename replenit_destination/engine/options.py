@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 __all__ = ["PushOptions"]
 
@@ -20,6 +20,9 @@ class PushOptions:
         entities: Only these; None is all.
         allow_removals: Entities whose removals the guards let pass this once.
         accept_resend: Send again what only a new mapping or setting changed, however much it is.
+        accept_schema: Send although the source's tables or a field of many documents changed.
+        bulk_changes: Fields that may change in any number of documents at once without a word, such
+            as `products.variants.Stock`; turning to nothing is told all the same.
         retry: Try refused documents again although nothing about them changed.
         force: Send everything, also what the vendor already has.
         max_requests: Stop cleanly after so many requests.
@@ -33,6 +36,8 @@ class PushOptions:
     entities: Sequence[str] | None = None
     allow_removals: Sequence[str] = ()
     accept_resend: bool = False
+    accept_schema: bool = False
+    bulk_changes: Collection[str] = ()
     retry: bool = False
     force: bool = False
     max_requests: int | None = None

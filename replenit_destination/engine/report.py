@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from replenit_destination.engine.guards import Withheld
-    from replenit_destination.engine.resends import Held
+    from replenit_destination.engine.holds import Held
     from replenit_destination.engine.tally import Tally
 
 __all__ = ["COUNTERS", "EXIT_CODES", "EntityReport", "Report"]
 
 EXIT_CODES: Mapping[int, str] = {
     0: "everything was delivered",
-    1: "some documents were refused or some removals withheld, everything else was delivered",
+    1: "some documents were refused or held or removals withheld, everything else was delivered",
     2: "nothing could run: a setting, the mapping or the service is at fault",
     3: "stopped before the end; run again to go on",
 }
@@ -146,16 +146,7 @@ class Report:
                 }
                 for one in self.withheld
             ],
-            "held": [
-                {
-                    "entity": one.entity,
-                    "documents": one.documents,
-                    "of": one.of,
-                    "requests": one.requests,
-                    "minutes": round(one.minutes, 1),
-                }
-                for one in self.held
-            ],
+            "held": [one.to_dict() for one in self.held],
             "refusals": [
                 {
                     "entity": entity,

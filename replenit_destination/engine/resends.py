@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from replenit_destination.engine.diff import RESEND
+from replenit_destination.engine.holds import RESEND, Held, priced
 from replenit_destination.engine.validation import Validation, read_pending
 
 if TYPE_CHECKING:
@@ -23,28 +23,10 @@ if TYPE_CHECKING:
     from replenit_destination.engine.ledger import Ledger
     from replenit_destination.engine.target import Target
 
-__all__ = ["Held", "Resends"]
+__all__ = ["Resends"]
 
 _SHARE = 0.20
 _FLOOR = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Documents that wait for a word, and what sending them would cost."""
-
-    entity: str
-    documents: int
-    of: int
-    requests: int
-    minutes: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.entity}: {self.documents} of {self.of} documents changed by the mapping or a "
-            f"setting alone; sending them again costs {self.requests} requests, about "
-            f"{self.minutes:.0f} minutes of quota; accept_resend lets them go"
-        )
 
 
 @dataclass
@@ -83,7 +65,7 @@ class Resends:
         for entity, count in counts.items():
             of = held.get(entity, {}).get("sent", 0)
             if count > _FLOOR and count > of * _SHARE:
-                waiting.append(self._held(entity, count, of))
+                waiting.append(priced(self.target, entity, count, of, self.quota_share))
                 self._put_aside(entity)
         return waiting
 
@@ -106,11 +88,6 @@ class Resends:
         )
         self.work.unregister("_changed")
         return {entity: entities.count(entity) for entity in dict.fromkeys(entities)}
-
-    def _held(self, entity: str, count: int, of: int) -> Held:
-        requests = -(-count // self.target.limits(entity).documents)
-        per_minute = min(limit / seconds * 60 for limit, seconds in self.target.windows)
-        return Held(entity, count, of, requests, requests / (per_minute * self.quota_share))
 
     def _put_aside(self, entity: str) -> None:
         self.work.execute(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
-from replenit_destination.engine.binding import BoundEntity, Tables, bind
+from replenit_destination.engine.binding import BoundEntity, Tables
 from replenit_destination.engine.books import Books
 from replenit_destination.engine.closing import conclude
 from replenit_destination.engine.delivery import Delivery, DeliveryOptions
@@ -40,6 +40,7 @@ from replenit_destination.engine.quota import QuotaShares, SharedQuota, Window, 
 from replenit_destination.engine.removals import Removals
 from replenit_destination.engine.report import Report
 from replenit_destination.engine.resends import Resends
+from replenit_destination.engine.schema_hold import SchemaHold
 from replenit_destination.engine.sql import relation
 from replenit_destination.engine.staging import Staged, opened
 from replenit_destination.engine.validation import Links, Validation, read_pending
@@ -229,6 +230,7 @@ class _Run:
         with self._timed("diff"):
             bound = self.bind()
             self._compare(bound)
+            self.report.held = self.schema.hold(bound, self.held)
             removals = Removals(self.work, self.ledger, self.options.allow_removals, self.held)
             gone = self._decide(removals, bound)
         try:
@@ -260,9 +262,10 @@ class _Run:
             self.work.execute(f"USE {relation(catalog, self.staged.dataset)}")
         wanted = self.options.entities
         mapping = {n: m for n, m in self.mapping.items() if wanted is None or n in wanted}
-        bound = bind(self.work, mapping, self.specs.values(), self.tables)
+        self.schema = SchemaHold(self.work, self.ledger, self.target, self.tables, self.options)
+        bound = self.schema.bind(mapping)
         self.report.notices += [f"{one.place}: {one.text}" for one in bound.notices]
-        for name in mapping:
+        for name in [name for name in mapping if name not in self.schema.unbound]:
             sent = self.held.get(name, {}).get("sent", 0)
             if name not in bound and sent:
                 reason = f"the table `{mapping[name].table}` is not in the dataset any more"
@@ -280,10 +283,12 @@ class _Run:
         full = self.options.full or self.options.force
         for name, entity in bound.items():
             also = self._woken_by_consent(entity.spec)
-            compare = partial(diff.compare, entity, full=full, also=also, force=self.options.force)
+            whole = full or self.schema.recovered(name)
+            compare = partial(diff.compare, entity, full=whole, also=also, force=self.options.force)
             compared = _computed(f"{name}.fields", compare)
             self.compared[name] = compared
-            for fault in compared.faults:
+            # What a column that drifted leaves without a key is no fault of the row.
+            for fault in () if self.schema.drifted(name) else compared.faults:
                 row = Document(name, fault.key, b"", 0, 0, source_id=fault.source_id, known=True)
                 self.books.note(Outcome(row, fault.verdict, 0, "", fault.field, fault.reason))
 
@@ -351,7 +356,7 @@ class _Run:
             self.work, self.ledger, self.target, self._validation(), self.options.quota_share
         )
         accept = self.options.accept_resend or self.options.force
-        self.report.held = resends.hold(self.held, accept=accept)
+        self.report.held += resends.hold(self.held, accept=accept)
         self.books.flush()
 
     def _remove(

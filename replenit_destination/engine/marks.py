@@ -1,0 +1,181 @@
+"""Small digests of every field, by which one can count in how many documents a field changes.
+
+The ledger keeps one byte per mapped field of each document's row, as it was last let through. Equal
+values have equal bytes; different ones share a byte once in 255. Numbers that are written otherwise
+(`19.9`, `19.900000000`) are equal. Computed inside DuckDB, for changed rows only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from replenit_destination.engine.sql import literal, queries, quote
+from replenit_destination.engine.target import Kind
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from replenit_destination.engine.bound import BoundEntity
+    from replenit_destination.engine.ledger import Ledger
+    from replenit_destination.engine.mapping import EntityMapping
+    from replenit_destination.engine.target import FieldSpec
+
+__all__ = ["Marks", "Shift"]
+
+_NUMBERS = frozenset({Kind.DECIMAL, Kind.INTEGER})
+_HEADER = 3  # bytes: two of the mapping's digest, one of the number of children
+_WORD = 7  # bytes that are packed in one 64-bit number: the eighth could overflow a signed one
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """In how many documents of this run a field changes, in how many to nothing.
+
+    `had` counts those that had a value before, whether or not it changes.
+    """
+
+    field: str
+    changed: int
+    emptied: int
+    had: int
+
+
+class Marks:
+    """Makes, compares and keeps the marks of one entity's rows in `pending`.
+
+    Args:
+        work: The connection with the temp tables.
+        ledger: The account's ledger.
+        entity: Bound, so that its fields are known.
+        mapping: As written: rows rendered by different mappings are not compared.
+    """
+
+    def __init__(
+        self,
+        work: duckdb.DuckDBPyConnection,
+        ledger: Ledger,
+        entity: BoundEntity,
+        mapping: EntityMapping,
+    ) -> None:
+        self._work = work
+        self._table = f"{ledger.schema}.source_mark"
+        self._where = f"account = {ledger.account} AND entity = {literal(entity.spec.name)}"
+        self._account = ledger.account
+        self._entity = entity
+        spec, child = entity.spec, entity.spec.child
+        roots = {name for name, _ in entity.root.fields}
+        self._roots = [one for one in spec.fields if one.name in roots]
+        nested = {name for name, _ in entity.child.fields} if entity.child else set()
+        self._nested = [one for one in child.fields if one.name in nested] if child else []
+        self._shape = hashlib.md5(repr(mapping).encode(), usedforsecurity=False).hexdigest()[:4]
+        statement = queries("replenit_destination.engine", "drift.sql")["source_mark"]
+        work.execute(statement.replace("{ledger}", ledger.schema))
+        work.execute(
+            "CREATE OR REPLACE TEMP TABLE marked AS\n"
+            "SELECT key, md5_number_lower(key) AS key_hash, sent AND NOT resend AS counts,\n"
+            f"  {self._sql()} AS marks\n"
+            f"FROM (SELECT *, json_transform(document, {literal(self._structure())}) AS _values\n"
+            f"  FROM pending WHERE entity = {literal(spec.name)})"
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """The fields, as `Phone` or `items.Price`, in the order of their bytes."""
+        block = self._entity.spec.child.block if self._entity.spec.child else ""
+        return [one.name for one in self._roots] + [f"{block}.{one.name}" for one in self._nested]
+
+    def shifts(self) -> list[Shift]:
+        """Return, for every field, in how many documents that the vendor has it changes.
+
+        Not counted are documents that only a mapping changes, and those last seen through another
+        mapping. A child's field is compared only where the number of children is the same.
+        """
+        counted = []
+        for place in range(len(self._roots) + len(self._nested)):
+            at = 2 * (_HEADER + place) + 1
+            before, now = f"substr(old, {at}, 2)", f"substr(new, {at}, 2)"
+            same = "" if place < len(self._roots) else "substr(old, 5, 2) = substr(new, 5, 2) AND "
+            counted += [
+                f"count(*) FILTER (WHERE {same}{before} <> {now})",
+                f"count(*) FILTER (WHERE {same}{before} <> {now} AND {now} = '00')",
+                f"count(*) FILTER (WHERE {same}{before} <> '00')",
+            ]
+        row = self._work.execute(
+            f"SELECT {', '.join(counted)} FROM ({self._compared()}) WHERE comparable"
+        ).fetchone()
+        numbers = [int(number) for number in row or ()]
+        return [
+            Shift(name, *numbers[3 * place : 3 * place + 3])
+            for place, name in enumerate(self.names)
+        ]
+
+    def _compared(self) -> str:
+        """Return SQL for one row per document that counts: `key`, `old`, `new`, `comparable`."""
+        return (
+            "SELECT marked.key, hex(kept.marks) AS old, hex(marked.marks) AS new,\n"
+            "  coalesce(old[:4] = new[:4], false) AS comparable\n"
+            f"FROM marked LEFT JOIN (SELECT * FROM {self._table} WHERE {self._where}) AS kept\n"
+            "  ON kept.key_hash = marked.key_hash\nWHERE marked.counts"
+        )
+
+    def unchanged_since_let_through(self, field: str) -> str:
+        """Return SQL for the keys of documents whose field is as it was last let through."""
+        at = 2 * (_HEADER + self.names.index(field)) + 1
+        same = f"comparable AND substr(old, {at}, 2) = substr(new, {at}, 2)"
+        return f"SELECT key FROM ({self._compared()}) WHERE {same}"
+
+    def let_through(self) -> None:
+        """Keep the marks of every row of `pending`, and forget those of `gone`."""
+        name = literal(self._entity.spec.name)
+        self._work.execute("BEGIN")
+        self._work.execute(
+            f"DELETE FROM {self._table} WHERE {self._where} AND key_hash IN (\n"
+            "  SELECT key_hash FROM marked UNION ALL\n"
+            f"  SELECT md5_number_lower(key) FROM gone WHERE entity = {name})"
+        )
+        self._work.execute(
+            f"INSERT INTO {self._table} SELECT {self._account}, {name}, key_hash, marks FROM marked"
+        )
+        self._work.execute("COMMIT")
+
+    def _structure(self) -> str:
+        shape: dict[str, object] = {one.name: "VARCHAR" for one in self._roots}
+        child = self._entity.spec.child
+        if child and self._nested:
+            shape[child.property] = [{one.name: "VARCHAR" for one in self._nested}]
+        return json.dumps(shape)
+
+    def _sql(self) -> str:
+        """Return SQL for a row's marks, from its `_values`."""
+        child, children = self._entity.spec.child, "0"
+        values = [_plain(one, f"_values.{quote(one.name)}") for one in self._roots]
+        if child and self._nested:
+            listed = f"_values.{quote(child.property)}"
+            children = f"coalesce(len({listed}), 0)"
+            for one in self._nested:
+                each = _plain(one, f"child.{quote(one.name)}")
+                texts = f"list_transform({listed}, lambda child: {each})"
+                values.append(f"nullif(array_to_string({texts}, chr(31)), '')")
+        bytes_ = [f"coalesce(md5_number_lower({value}) % 255 + 1, 0)" for value in values]
+        words = [f"{literal(self._shape)}", _hex([f"{children} % 256"])]
+        words += [_hex(bytes_[i : i + _WORD]) for i in range(0, len(bytes_), _WORD)]
+        return f"unhex(concat({', '.join(words)}))"
+
+
+def _plain(spec: FieldSpec, value: str) -> str:
+    """Return SQL for the one spelling of a value."""
+    if spec.kind not in _NUMBERS:
+        return value
+    return f"CASE WHEN contains({value}, '.') THEN rtrim(rtrim({value}, '0'), '.') ELSE {value} END"
+
+
+def _hex(numbers: list[str]) -> str:
+    """Return SQL for the bytes, each a number below 256, as hexadecimal digits."""
+    count = len(numbers)
+    packed = " + ".join(
+        f"{number} * {256 ** (count - 1 - place)}" for place, number in enumerate(numbers)
+    )
+    return f"lpad(to_hex(CAST({packed} AS UBIGINT)), {2 * count}, '0')"
