@@ -7,13 +7,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.rivals.programs import HERE, OURS
+from tests.benchmarks.rivals.shop import LINES_PER_ORDER
 from tests.benchmarks.rivals.standing import behind, standing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tests.benchmarks.rivals.programs import Program
-    from tests.benchmarks.rivals.scenarios import Scenario
+    from tests.benchmarks.rivals.results import Results
     from tests.benchmarks.rivals.scoring import Score
     from tests.benchmarks.rivals.standing import Behind
 
@@ -70,29 +71,22 @@ def line(score: Score) -> str:
     )
 
 
-def page(
-    programs: Sequence[Program],
-    scenarios: Sequence[Scenario],
-    results: Mapping[str, Mapping[str, Score]],
-    *,
-    orders: int,
-    minutes: float,
-) -> str:
+def page(results: Results) -> str:
     """Return docs/rivals.md."""
-    template = (HERE / "page.md").read_text(encoding="utf-8")
+    text = (HERE / "page.md").read_text(encoding="utf-8")
     parts = {
-        "ORDERS": f"{orders:,}",
-        "LINES": f"{orders * 3:,}",
-        "MINUTES": f"{minutes:.0f}",
+        "ORDERS": f"{results.orders:,}",
+        "LINES": f"{results.orders * LINES_PER_ORDER:,}",
+        "MINUTES": f"{results.minutes:.0f}",
         "PYTHON": platform.python_version(),
-        "PROGRAMS": _programs(programs),
-        "SUMMARY": _summary(programs, scenarios, results),
-        "BEHIND": _behind(programs, scenarios, results),
-        "SCENARIOS": "\n".join(_sections(programs, scenarios, results)),
+        "PROGRAMS": _programs(results.programs),
+        "SUMMARY": _summary(results),
+        "BEHIND": _behind(results),
+        "SCENARIOS": "\n".join(_sections(results)),
     }
-    for name, text in parts.items():
-        template = template.replace(f"<!-- {name} -->", text)
-    return template
+    for name, part in parts.items():
+        text = text.replace(f"<!-- {name} -->", part)
+    return text
 
 
 def _programs(programs: Sequence[Program]) -> str:
@@ -104,15 +98,11 @@ def _programs(programs: Sequence[Program]) -> str:
     return _table(rows)
 
 
-def _summary(
-    programs: Sequence[Program],
-    scenarios: Sequence[Scenario],
-    results: Mapping[str, Mapping[str, Score]],
-) -> str:
-    rows = [["", "scenario", *(one.name for one in programs), "ours"]]
-    for scenario in scenarios:
-        scores = results[scenario.key]
-        cells = [_short(scores[one.key]) for one in programs]
+def _summary(results: Results) -> str:
+    rows = [["", "scenario", *(one.name for one in results.programs), "ours"]]
+    for scenario in results.scenarios:
+        scores = results.scores[scenario.key]
+        cells = [_short(scores[one.key]) for one in results.programs]
         rows.append([scenario.key, scenario.title, *cells, standing(scores)])
     return _table(rows)
 
@@ -128,20 +118,16 @@ def _short(score: Score) -> str:
     return ", ".join([*(said or ["✓"]), f"{score.requests:,} req"])
 
 
-def _sections(
-    programs: Sequence[Program],
-    scenarios: Sequence[Scenario],
-    results: Mapping[str, Mapping[str, Score]],
-) -> list[str]:
+def _sections(results: Results) -> list[str]:
     text = []
-    for letter, group in groupby(scenarios, key=lambda one: one.letter):
+    for letter, group in groupby(results.scenarios, key=lambda one: one.letter):
         text.append(f"### {letter}. {_HEADINGS[letter]}\n")
         for scenario in group:
             title = f"**{scenario.key}**: {scenario.title}."
             text.append(f"{title} {scenario.note}".strip() + "\n")
             rows = [list(_COLUMNS)]
-            scores = results[scenario.key]
-            rows += [[one.name, *_cells(scores[one.key])] for one in programs]
+            scores = results.scores[scenario.key]
+            rows += [[one.name, *_cells(scores[one.key])] for one in results.programs]
             text.append(_table(rows) + "\n")
     return text
 
@@ -169,13 +155,13 @@ def _exits(score: Score) -> str:
     )
 
 
-def _behind(
-    programs: Sequence[Program],
-    scenarios: Sequence[Scenario],
-    results: Mapping[str, Mapping[str, Score]],
-) -> str:
-    names = {one.key: one.name for one in programs}
-    found = [one for scenario in scenarios for one in behind(scenario, results[scenario.key])]
+def _behind(results: Results) -> str:
+    names = {one.key: one.name for one in results.programs}
+    found = [
+        one
+        for scenario in results.scenarios
+        for one in behind(scenario, results.scores[scenario.key])
+    ]
     rows = [["measure", "scenario: ours, the best that is as complete", "why"]]
     for reason, group in _by_reason(found).items():
         told = [

@@ -1,7 +1,7 @@
 """The side-by-side suite: one server, one staged shop, every program in an environment of its own.
 
     python tests/benchmarks/rivals/run.py [--only ours,drt] [--scenarios a,f10,h] [--orders 20000]
-        [--environments FOLDER] [--write-docs] [--verbose]
+        [--environments FOLDER] [--results FILE | --read FILE] [--write-docs] [--verbose]
 
 Environments are made by pip when they are not there yet; with `--environments` they stay for the
 next time. `--write-docs` writes docs/rivals.md.
@@ -10,6 +10,7 @@ next time. `--write-docs` writes docs/rivals.md.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -23,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.benchmarks.rivals.pages import line, page  # noqa: E402
 from tests.benchmarks.rivals.programs import environment, programs  # noqa: E402
+from tests.benchmarks.rivals.results import Results  # noqa: E402
 from tests.benchmarks.rivals.scenarios import scenarios  # noqa: E402
 from tests.benchmarks.rivals.shop import Shop, Staging  # noqa: E402
 from tests.benchmarks.rivals.suite import measure_all  # noqa: E402
@@ -34,15 +36,30 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Measure, print, and write the page if asked to."""
+    """Measure or read, print, and write the page if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="programs by key, comma-separated")
     parser.add_argument("--scenarios", default="", help="keys or letters, comma-separated")
     parser.add_argument("--orders", type=int, default=20_000)
     parser.add_argument("--environments", type=Path, help="folder that keeps the environments")
+    parser.add_argument("--results", type=Path, help="file to write the scores to, as JSON")
+    parser.add_argument("--read", type=Path, help="scores of an earlier run, instead of measuring")
     parser.add_argument("--write-docs", action="store_true", help="write docs/rivals.md")
     parser.add_argument("--verbose", action="store_true", help="show what the programs said")
     given = parser.parse_args()
+    if given.read:
+        results = Results.from_json(json.loads(given.read.read_text(encoding="utf-8")))
+    else:
+        results = play(given)
+    if given.results:
+        given.results.write_text(json.dumps(results.to_json(), indent=1), encoding="utf-8")
+    if given.write_docs:
+        (ROOT / "docs" / "rivals.md").write_text(page(results), encoding="utf-8")
+    return 0
+
+
+def play(given: argparse.Namespace) -> Results:
+    """Measure what is chosen."""
     known = programs()
     chosen = [known[key] for key in filter(None, given.only.split(","))] or list(known.values())
     wanted = set(filter(None, given.scenarios.split(",")))
@@ -63,15 +80,12 @@ def main() -> int:
         environments = given.environments or folder / "environments"
         pythons = {one.key: environment(one, environments.resolve()) for one in chosen}
         staging = Staging(Shop(given.orders), folder / "staged")
-        results = {
+        scores = {
             one.key: measure_all(one, chosen, pythons, staging, folder, tell) for one in played
         }
     minutes = (time.monotonic() - began) / 60
     print(f"{len(played)} scenarios, {len(chosen)} programs, {minutes:.0f} minutes")
-    if given.write_docs:
-        text = page(chosen, played, results, orders=given.orders, minutes=minutes)
-        (ROOT / "docs" / "rivals.md").write_text(text, encoding="utf-8")
-    return 0
+    return Results(given.orders, minutes, scores)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from itertools import product
 
 from tests.benchmarks.rivals.behaviour import Behaviour, Quota
 from tests.benchmarks.rivals.measuring import Hold
+from tests.benchmarks.rivals.shop import LARGE
 
 __all__ = ["Scenario", "Step", "scenarios"]
 
@@ -47,7 +48,7 @@ _TWICE = (Step("base"), Step("base"))
 def scenarios(orders: int) -> list[Scenario]:
     """Return all scenarios for a shop of so many orders."""
     return [
-        *_changes(),
+        *_changes(orders),
         *_poison(orders),
         *_quotas(),
         _kills(orders),
@@ -75,10 +76,11 @@ def scenarios(orders: int) -> list[Scenario]:
     ]
 
 
-def _changes() -> list[Scenario]:
+def _changes(orders: int) -> list[Scenario]:
     merge = Behaviour(children="merge")
     return [
         Scenario("a", "cold load", (Step("base"),)),
+        Scenario("a-large", f"cold load of {orders * LARGE:,} orders", (Step("large"),)),
         Scenario("b", "unchanged, loaded again in full", (_COLD, Step("again"))),
         Scenario(
             "b-touched",

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["VERSIONS", "Shop", "Staging", "document"]
+__all__ = ["LARGE", "LINES_PER_ORDER", "VERSIONS", "Shop", "Staging", "document"]
 
 LINES_PER_ORDER = 3
 FAT_LINES = 300
+LARGE = 5
 _OPENED = datetime(2024, 1, 1, tzinfo=UTC)
 _TODAY = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -94,6 +95,11 @@ def _nothing(rows: Rows) -> None:
     """Change nothing."""
 
 
+def _large(rows: Rows) -> None:
+    for number in range(len(rows) + 1, LARGE * len(rows) + 1):
+        rows[number] = _order(number)
+
+
 def _touched(rows: Rows) -> None:
     for row in rows.values():
         _touch(row)
@@ -153,6 +159,7 @@ def _exotic(rows: Rows) -> None:
 
 VERSIONS = {
     "base": Version("", _nothing, whole=True),
+    "large": Version("", _large, whole=True),
     "again": Version("base", _nothing, whole=True),
     "touched": Version("base", _touched, whole=True),
     "changed": Version("base", _changed),

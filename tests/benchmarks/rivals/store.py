@@ -13,6 +13,8 @@ import orjson
 from tests.benchmarks.rivals.behaviour import Counts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.benchmarks.rivals.behaviour import Behaviour, Quota
 
 __all__ = ["Answer", "Gate", "Store"]
@@ -94,13 +96,14 @@ class Store:
 class Gate:
     """Counts requests in the quota's window and turns away what is too much."""
 
-    def __init__(self, quota: Quota) -> None:
+    def __init__(self, quota: Quota, clock: Callable[[], float] = time.time) -> None:
         self._quota = quota
+        self._clock = clock
         self._times: deque[float] = deque()
 
     def enter(self) -> tuple[Answer | None, dict[str, str]]:
         """Return the 429, if it must be one, and the headers of any answer."""
-        quota, now = self._quota, time.time()
+        quota, now = self._quota, self._clock()
         sliding = quota.kind == "sliding"
         start = now - quota.seconds if sliding else now // quota.seconds * quota.seconds
         while self._times and self._times[0] <= start:
