@@ -26,8 +26,8 @@ _FLUSH_AT = 1000
 class Books:
     """Passes intents and outcomes to the ledger, counts them, and tells who links to what.
 
-    Outcomes of the validation, thousands that never leave the machine, are gathered before they are
-    written; outcomes of requests are written at once.
+    Outcomes are gathered and written with the next intent, or when delivery is about to wait: a
+    write costs more than what is written.
 
     Args:
         ledger: The account's ledger.
@@ -63,16 +63,17 @@ class Books:
 
     def intend(self, batch: Batch) -> None:
         """Record that a batch is about to leave."""
-        self._ledger.intend(batch)
+        self._ledger.append(self._unwritten, batch)
+        self._unwritten.clear()
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Record outcomes of requests, now."""
-        self._ledger.record(outcomes)
+        """Record outcomes of requests."""
+        self._unwritten += outcomes
         for outcome in outcomes:
             self._learn(outcome)
 
     def note(self, outcome: Outcome) -> None:
-        """Record an outcome that no request was needed for, soon."""
+        """Record an outcome that no request was needed for."""
         self._learn(outcome)
         self._unwritten.append(outcome)
         if len(self._unwritten) >= _FLUSH_AT:
@@ -80,8 +81,9 @@ class Books:
 
     def flush(self) -> None:
         """Write what was gathered."""
-        self._ledger.record(self._unwritten)
-        self._unwritten.clear()
+        if self._unwritten:
+            self._ledger.append(self._unwritten)
+            self._unwritten.clear()
 
     def _learn(self, outcome: Outcome) -> None:
         item, verdict = outcome.item, outcome.verdict

@@ -193,6 +193,7 @@ class Delivery:
                 if self._too_long(seconds):
                     self._halt(Halt.MAX_SECONDS)
                     continue
+            self._recorder.flush()
             began = self._clock.monotonic()
             self._clock.wait(min(seconds, self._options.poll_seconds), workers.wake)
             if for_quota:

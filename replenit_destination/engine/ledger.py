@@ -42,8 +42,7 @@ class Processed:
 class Ledger:
     """The part of a ledger file that belongs to one account: one tenant at one host.
 
-    It implements the delivery's `Recorder`. All methods run on the thread that opened it; every
-    write is durable when the method returns.
+    All methods run on the thread that opened it; every write is durable when the method returns.
 
     Args:
         file: The attached file.
@@ -79,25 +78,26 @@ class Ledger:
         self.rows = LedgerRows(run, self.account, fingerprint, bodies)
         self._appended = self._last_appended()
 
-    # -- the delivery's recorder
-    # ----------------------------------------------------------------------------
+    # -- appending
+    # --------------------------------------------------------------------------------------------
 
-    def intend(self, batch: Batch) -> None:
-        """Record that a batch is about to leave; what it holds may reach the vendor from now on."""
-        self._append("intent", len(batch.items), self.rows.intents(batch, self.clock.now()))
+    def append(self, outcomes: Sequence[Outcome], intended: Batch | None = None) -> None:
+        """Record verdicts, and that a batch is about to leave.
 
-    def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Record verdicts as they come."""
+        What the batch holds may reach the vendor from now on.
+        """
+        now = self.clock.now()
+        rows: list[tuple[str, int, str]] = []
         if outcomes:
-            rows = self.rows.outcomes(outcomes, self.clock.now())
-            self._append("outcome", len(outcomes), rows)
-
-    def _append(self, kind: str, documents: int, rows: str) -> None:
-        self._appended += 1
-        self.connection.execute(
-            f"INSERT INTO {self.schema}.journal VALUES (?, ?, ?, ?)",
-            [self._appended, kind, documents, rows],
-        )
+            rows.append(("outcome", len(outcomes), self.rows.outcomes(outcomes, now)))
+        if intended is not None:
+            rows.append(("intent", len(intended.items), self.rows.intents(intended, now)))
+        values: list[object] = []
+        for row in rows:
+            self._appended += 1
+            values += [self._appended, *row]
+        marks = ", ".join(["(?, ?, ?, ?)"] * len(rows))
+        self.connection.execute(f"INSERT INTO {self.schema}.journal VALUES {marks}", values)
 
     def leave_pending(self, work: duckdb.DuckDBPyConnection, reason: str) -> None:
         """Leave every row of `pending` that has no outcome yet to the next run.

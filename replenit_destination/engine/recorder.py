@@ -20,3 +20,6 @@ class Recorder(Protocol):
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Keep outcomes; every item that delivery took gets exactly one."""
+
+    def flush(self) -> None:
+        """Make durable what was recorded; called before delivery waits for anything."""

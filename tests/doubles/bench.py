@@ -18,8 +18,10 @@ INLINE = DeliveryOptions(workers=0)
 class Bench:
     """A delivery between doubles, on one thread and a fake clock."""
 
-    def __init__(self, service: Service, *, batch=10, quota=None, options=INLINE, **settings):
-        self.clock = FakeClock()
+    def __init__(
+        self, service: Service, *, batch=10, quota=None, options=INLINE, clock=None, **settings
+    ):
+        self.clock = clock or FakeClock()
         self.service = service
         service.clock = self.clock
         self.recorder = MemoryRecorder()

@@ -23,6 +23,7 @@ class MemoryRecorder:
         self.intended: list[Item] = []
         self._intended_ids: set[int] = set()
         self.outcomes: list[Outcome] = []
+        self.flushed = 0
 
     def intend(self, batch: Batch) -> None:
         for item in batch.items:
@@ -33,6 +34,9 @@ class MemoryRecorder:
     def record(self, outcomes: Sequence[Outcome]) -> None:
         assert outcomes, "nothing to record"
         self.outcomes.extend(outcomes)
+
+    def flush(self) -> None:
+        self.flushed = len(self.outcomes)
 
     def keys(self, verdict: Verdict) -> list[str]:
         """Return the keys of documents and whole removals with this verdict, sorted."""

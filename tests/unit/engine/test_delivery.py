@@ -7,8 +7,10 @@ import pytest
 from replenit_destination.engine.delivery import Halt
 from replenit_destination.engine.diagnosis import DiagnosisSettings
 from replenit_destination.engine.documents import Removal, Verdict
+from replenit_destination.engine.quota import Window, WindowQuota
 from replenit_destination.engine.target import UnaddressableError
 from tests.doubles.bench import INLINE, Bench
+from tests.doubles.clock import FakeClock
 from tests.doubles.vendor import PlainTarget, Service, document, documents
 
 # Batches and order
@@ -28,6 +30,24 @@ def test_intent_is_on_record_before_the_request_leaves():
     bench = Bench(service)
     bench.deliver(documents(20))
     assert recorder_at_call == [10, 20]
+
+
+def test_outcomes_are_durable_before_delivery_waits():
+    unwritten = []
+
+    class Watch(FakeClock):
+        def wait(self, seconds, wake=None):
+            recorder = bench.recorder
+            unwritten.append(len(recorder.outcomes) - recorder.flushed)
+            super().wait(seconds, wake)
+
+    def one_in_ten_seconds(clock):
+        return WindowQuota([Window(1, 10.0)], clock=clock)
+
+    bench = Bench(Service(), quota=one_in_ten_seconds, clock=Watch())
+    bench.deliver(documents(50))
+    assert len(unwritten) >= 5
+    assert set(unwritten) == {0}
 
 
 def test_items_are_pulled_only_as_far_as_batches_are_needed():
