@@ -1,11 +1,11 @@
-"""How much work a run is: 1,000,000 staged orders with 3,000,000 lines, whole and after small
-changes.
+"""How much work a run is: 1,000,000 staged orders with 3,000,000 lines and 300,000 customers, whole
+and after small changes.
 
-    python tests/benchmarks/engine.py [--orders 1000000] [--push]
+    python tests/benchmarks/engine.py [--orders 1000000]
 
 Prints a table of seconds, the ratio of an incremental run to the full one, and the peak resident
-memory of each step, measured in processes of their own. `--push` also pushes everything into a
-server without limits.
+memory of each step, measured in processes of their own. `1,000 customers` is a package that touches
+another table: what it costs the orders, then both entities.
 """
 
 from __future__ import annotations
@@ -58,12 +58,26 @@ MAPPING = {
         },
     }
 }
+CUSTOMERS = {
+    "customers": {
+        "table": "customers",
+        "fields": {"CustomerId": "id", "Email": "email", "Name": "name", "GdprOptin": "consent"},
+    }
+}
+PEOPLE = 300_000
 
 
 def stage(path: Path, orders: int) -> None:
     """Write the staged tables as dlt would: ids of its own, one load."""
     with duckdb.connect(str(path)) as connection:
         connection.execute("CREATE SCHEMA shop")
+        connection.execute(
+            "CREATE TABLE shop.customers AS SELECT i AS id,"
+            " 'person' || i || '@example.com' AS email,"
+            " 'Name ' || i % 5000 AS name, true AS consent,"
+            " md5('c' || i)[:14] AS _dlt_id, 'load-1' AS _dlt_load_id"
+            f" FROM range({min(PEOPLE, orders)}) t(i)"
+        )
         connection.execute(
             "CREATE TABLE shop.orders AS SELECT i AS id, i % 300000 AS customer_id,"
             " 'person' || i % 300000 || '@example.com' AS email,"
@@ -98,14 +112,30 @@ def change(path: Path, count: int, orders: int) -> None:
         )
 
 
+def change_customers(path: Path, count: int) -> None:
+    """Change the names of some customers; no order shows a name."""
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "UPDATE shop.customers SET name = name || '!',"
+            f" _dlt_load_id = 'load-' || epoch_us(now()) WHERE id < {count}"
+        )
+
+
 def accept_everything(request: Request) -> Answer:
     """Answer like a server that only counts."""
-    count = request.body.count(b'"OrderId"')
+    field = b'"OrderId"' if request.path.startswith("/orders") else b'"CustomerId"'
+    count = request.body.count(field)
     body = json.dumps({"success": True, "message": "", "data": {"count": count}}).encode()
     return Answer(200, {}, body)
 
 
-def run(path: Path, *, max_requests: int | None = None, full: bool = False) -> dict[str, float]:
+def run(
+    path: Path,
+    *,
+    max_requests: int | None = None,
+    full: bool = False,
+    entities: list[str] | None = None,
+) -> dict[str, float]:
     """Push once; return the seconds of each step and the requests."""
     settings = ReplenitSettings(
         api_key="key",
@@ -118,12 +148,12 @@ def run(path: Path, *, max_requests: int | None = None, full: bool = False) -> d
     report = push(
         Staged(path, "shop"),
         target,
-        Mapping.load(MAPPING).entities(target.entities),
+        Mapping.load({**MAPPING, **CUSTOMERS}).entities(target.entities),
         transport=accept_everything,
         ledger=path.with_suffix(".ledger.duckdb"),
         clock=SystemClock(),
         random=random.Random(1),
-        options=PushOptions(max_requests=max_requests, full=full),
+        options=PushOptions(max_requests=max_requests, full=full, entities=entities),
         quota=UnlimitedQuota(),
     )
     return {
@@ -166,6 +196,9 @@ def main() -> None:
         for count in (1, 1000, 10_000):
             change(path, count, orders)
             rows[f"{count:,} changed"] = measure(path)
+        change_customers(path, 1000)
+        rows["1,000 customers: orders"] = measure(path, entities=["orders"])
+        rows["1,000 customers: all"] = measure(path)
         rows["compare all again"] = measure(path, full=True)
     columns = ["recover", "diff", "deliver", "record", "total", "requests", "peak MB"]
     print(f"{orders:,} orders, {orders * LINES_PER_ORDER:,} lines; seconds per step")

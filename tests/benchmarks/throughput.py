@@ -103,7 +103,7 @@ def whole_push(path: Path, url: str, transport: Any) -> dict[str, float]:
     )
     return {
         "seconds": time.monotonic() - began,
-        **{name: value for name, value in report.seconds.items()},
+        **report.seconds,
         "main thread": time.thread_time() - mine,
         "all threads": time.process_time() - spent,
         "requests": report.requests,
