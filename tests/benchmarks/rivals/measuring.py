@@ -45,6 +45,8 @@ class Run:
     """One run of a program: of one process per site, all at once."""
 
     seconds: float
+    cpu_seconds: float
+    """Processor time of all its processes; other work on the machine changes it little."""
     peak_mb: float
     exit_code: int | None
     """The worst of all processes; None when they were killed or had to be ended."""
@@ -114,20 +116,21 @@ def run(
     processes = [
         _start(program, python, site, place, server, quota) for place, site in enumerate(sites)
     ]
-    peak, ended = 0.0, False
-    while any(process.poll() is None for process in processes):
-        peak = max(peak, sum(_resident(process.pid) for process in processes))
+    peak, cpu, ended = 0.0, 0.0, False
+    while under_way := [process for process in processes if process.returncode is None]:
+        peak = max(peak, sum(_resident(process.pid) for process in under_way))
         if reached.is_set() or time.monotonic() - began > limit_seconds:
             ended = True
-            for process in processes:
+            for process in under_way:
                 os.killpg(process.pid, signal.SIGKILL)
         time.sleep(_TICK_SECONDS)
+        cpu += sum(_reap(process) for process in under_way)
     seconds = time.monotonic() - began
     if hold:
         server.ask("hold", at=0, stored=False)
     worst = max((process.returncode for process in processes), key=abs)
     said = "\n".join((site / "said").read_text(errors="replace")[-3000:] for site in sites)
-    return Run(seconds, peak / 2**20, None if ended else worst, reached.is_set(), said)
+    return Run(seconds, cpu, peak / 2**20, None if ended else worst, reached.is_set(), said)
 
 
 def _start(
@@ -170,6 +173,15 @@ def _await_hold(server: Server, reached: Event) -> None:
     with contextlib.suppress(OSError):  # the program ended first, and then the server
         server.ask("held")
         reached.set()
+
+
+def _reap(process: subprocess.Popen[bytes]) -> float:
+    """Return the processor time of a process and all it has waited for, once it has ended."""
+    pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+    if not pid:
+        return 0.0
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _resident(pid: int) -> int:

@@ -43,14 +43,16 @@ _COLUMNS = (
     "429s",
     "exit codes",
     "seconds",
+    "CPU s",
     "peak MB",
 )
-_NAMES = {"throttled": "429s", "peak_mb": "peak memory (MB)"}
+_NAMES = {"throttled": "429s", "cpu_seconds": "CPU seconds", "peak_mb": "peak memory (MB)"}
 
 # Why, by letter and measure; the letter `*` is any scenario.
 _REASONS = {
     ("*", "seconds"): "start-up: ours imports dlt, DuckDB, pyarrow and pydantic, opens the ledger "
     "and compares contents before it sends; the others read a cursor",
+    ("*", "cpu_seconds"): "the same",
     ("*", "peak_mb"): "dlt, DuckDB with its buffers, pyarrow and pydantic are one process; ours "
     "compares all documents in DuckDB",
     ("h", "seconds"): "ours counts a request until its window has passed since the answer, whether "
@@ -67,7 +69,7 @@ def line(score: Score) -> str:
     return (
         f"requests {score.requests:>5}  undelivered {score.undelivered:>5}  stale {score.stale:>5}"
         f"  duplicates {score.duplicates:>5}  429s {score.throttled:>3}  exit {_exits(score):9}"
-        f" {score.seconds:6.1f} s {score.peak_mb:5.0f} MB"
+        f" {score.seconds:6.1f} s {score.cpu_seconds:5.1f} CPU {score.peak_mb:5.0f} MB"
     )
 
 
@@ -144,6 +146,7 @@ def _cells(score: Score) -> list[str]:
         *(f"{number:,}" for number in numbers),
         _exits(score).replace("!", " ✗"),
         f"{score.seconds:.1f}",
+        f"{score.cpu_seconds:.1f}",
         f"{score.peak_mb:.0f}",
     ]
 

@@ -46,6 +46,7 @@ class Score:
     truthful: tuple[bool, ...]
     """Per run: exit code 0 exactly when the server holds the source."""
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     said: list[str] = field(default_factory=list)
 
@@ -116,6 +117,7 @@ def score(
         exits=tuple(one.exit_code for one, _ in judged),
         truthful=tuple((one.exit_code == 0) == state.complete for one, state in judged),
         seconds=sum(one.seconds for one in runs),
+        cpu_seconds=sum(one.cpu_seconds for one in runs),
         peak_mb=max(one.peak_mb for one in runs),
         said=[one.said for one in runs],
     )

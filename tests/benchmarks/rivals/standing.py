@@ -18,7 +18,7 @@ __all__ = ["Behind", "behind", "standing"]
 # The rest of a second or of some MB is this machine's mood.
 _SLACK = 1.1
 _MEASURES = ("undelivered", "stale", "throttled", "requests", "duplicates")
-_COSTS = ("seconds", "peak_mb")
+_COSTS = ("seconds", "cpu_seconds", "peak_mb")
 
 
 @dataclass(frozen=True, slots=True)

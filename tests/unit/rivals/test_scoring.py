@@ -26,6 +26,7 @@ GOOD = Score(
     exits=(0,),
     truthful=(True,),
     seconds=2.0,
+    cpu_seconds=1.0,
     peak_mb=100.0,
 )
 
@@ -101,13 +102,13 @@ def test_only_an_exit_code_that_agrees_with_the_server_is_true(
     code: int | None, state: Holdings, truthful: bool
 ) -> None:
     counts = {"requests": 3, "duplicates": 1, "throttled": 0}
-    found = score([Run(1.0, 50.0, code)], [state], dict.fromkeys(counts, 0), counts)
+    found = score([Run(1.0, 0.5, 50.0, code)], [state], dict.fromkeys(counts, 0), counts)
     assert (found.truthful, found.exits, found.requests) == ((truthful,), (code,), 3)
 
 
 def test_a_killed_run_has_no_exit_code_to_judge() -> None:
     counts = dict.fromkeys(("requests", "duplicates", "throttled"), 0)
-    runs = [Run(1.0, 50.0, None, killed=True), Run(2.0, 70.0, 0)]
+    runs = [Run(1.0, 0.5, 50.0, None, killed=True), Run(2.0, 0.5, 70.0, 0)]
     found = score(runs, [Holdings(9, 0), Holdings(0, 0)], counts, counts)
     assert (found.exits, found.truthful, found.seconds) == ((0,), (True,), 3.0)
 
