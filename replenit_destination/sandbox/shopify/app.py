@@ -23,7 +23,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from replenit_destination.sandbox.shopify.bulk import BulkJobs
 from replenit_destination.sandbox.shopify.cost import MAX_QUERY_COST, CostBucket, QueryCost
+from replenit_destination.sandbox.shopify.downloads import Downloads
 from replenit_destination.sandbox.shopify.resolvers import ALL_SCOPES, Execution
 from replenit_destination.sandbox.shopify.schema import VERSIONS, serving_version, versioned_schema
 from replenit_destination.sandbox.shopify.store import stamp
@@ -71,12 +73,15 @@ class AdminApi:
     index_lag_seconds: float = 0.0
     clock: Callable[[], float] = time.monotonic
     bucket: CostBucket = field(init=False)
+    bulk: BulkJobs = field(init=False)
     calls: list[Call] = field(default_factory=list)
     failures: list[Response] = field(default_factory=list)
     _granted: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bucket = CostBucket(self.clock)
+        self.bulk = BulkJobs(self.shop, self.clock)
+        self.downloads = Downloads(self.bulk)
 
     def routes(self) -> Starlette:
         """Return the application."""
@@ -84,6 +89,7 @@ class AdminApi:
             routes=[
                 Route("/admin/api/{version}/graphql.json", self._graphql, methods=["POST"]),
                 Route("/admin/oauth/access_token", self._token, methods=["POST"]),
+                Route("/bulk-results/{number:int}.jsonl", self.downloads.answer),
             ]
         )
 
@@ -127,6 +133,7 @@ class AdminApi:
             failure = self.failures.pop(0)
             self.calls.append(Call("", {}, version, failure.status_code))
             return failure
+        self.bulk.base_url = str(request.base_url)
         try:
             body = json.loads(await request.body())
             query, variables = str(body["query"]), dict(body.get("variables") or {})
@@ -167,7 +174,7 @@ class AdminApi:
         faults = validate(schema, document)
         if faults or not isinstance(operation, OperationDefinitionNode):
             return {"errors": [_shown(fault, _code(fault)) for fault in faults]}, label
-        cost = QueryCost(schema, document, variables)
+        cost = QueryCost(schema, document, variables, operation)
         requested = cost.requested(operation.selection_set)
         refusal = self._refused(requested)
         if refusal:
@@ -179,6 +186,8 @@ class AdminApi:
             versions=VERSIONS,
             pii_denied=self.pii_denied,
             indexed_until=stamp(self.shop.clock() - lag) if self.index_lag_seconds else None,
+            bulk=self.bulk,
+            schema=schema,
         )
         result = execute_sync(
             schema,

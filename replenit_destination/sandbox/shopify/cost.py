@@ -19,6 +19,8 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     VariableNode,
     get_named_type,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_QUERY_COST", "CostBucket", "QueryCost"]
 
 MAX_QUERY_COST = 1000  # one query may ask for no more, whatever the plan
+MUTATION_COST = 10  # starting and cancelling a bulk operation, as recorded
 FREE = frozenset({"MoneyBag", "MoneyV2", "MailingAddress"})
 
 
@@ -44,9 +47,14 @@ class QueryCost:
     """Counts the requested and the actual cost of one operation."""
 
     def __init__(
-        self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        variables: Mapping[str, Any],
+        operation: OperationDefinitionNode | None = None,
     ) -> None:
         self.schema = schema
+        self.mutates = bool(operation and operation.operation is OperationType.MUTATION)
         self.root: GraphQLNamedType = schema.type_map["QueryRoot"]
         self.variables = variables
         self.fragments = {
@@ -57,10 +65,14 @@ class QueryCost:
 
     def requested(self, selections: SelectionSetNode) -> int:
         """Return the cost charged before execution, from the page sizes asked for."""
+        if self.mutates:
+            return MUTATION_COST
         return self._sum(selections, self.root, None, actual=False)
 
     def actual(self, selections: SelectionSetNode, result: Mapping[str, Any] | None) -> int:
         """Return the cost of what came back."""
+        if self.mutates:
+            return MUTATION_COST
         return self._sum(selections, self.root, result or {}, actual=True)
 
     def _fields(

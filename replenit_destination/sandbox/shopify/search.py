@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
+
+from replenit_destination.sandbox.shopify.store import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +30,14 @@ SEARCH_FIELDS: Mapping[str, frozenset[str]] = {
     "customers": COMMON | {"email", "tag"},
     "products": COMMON | {"published_at", "status", "vendor", "product_type", "tag", "title"},
     "events": frozenset({"id", "created_at", "action", "subject_type"}),
+    "bulkOperations": frozenset({"id", "created_at", "operation_type", "status"}),
+}
+# Values a filter takes; others find nothing, with a warning (recorded).
+ACCEPTED = {
+    ("bulkOperations", "operation_type"): frozenset({"query", "mutation"}),
+    ("bulkOperations", "status"): frozenset(
+        {"created", "running", "completed", "canceling", "canceled", "failed"}
+    ),
 }
 MOMENTS = frozenset({"created_at", "updated_at", "processed_at", "published_at"})
 ATTRIBUTES = {"tag": "tags"}
@@ -41,12 +52,20 @@ class Term:
     op: str
     value: str | datetime
 
+    @cached_property
+    def stamp(self) -> str:
+        """The time as records store it."""
+        return stamp(self.value) if isinstance(self.value, datetime) else ""
+
     def matches(self, record: Mapping[str, Any]) -> bool:
         """Whether a record passes."""
         actual = record.get(_attribute(self.field))
         if isinstance(self.value, datetime):
             if actual is None:
                 return False
+            if self.op in (">=", "<") and self.stamp:
+                # Stored times are all written alike, so their texts compare as the times do.
+                return (actual >= self.stamp) is (self.op == ">=")
             return _compare(datetime.fromisoformat(actual), self.op, self.value)
         if self.field == "id":
             return str(record["id"]).rsplit("/", 1)[-1] == self.value
@@ -107,6 +126,15 @@ def parse_search(resource: str, query: str | None, zone: str) -> Search:
                 }
             )
             continue
+        accepted = ACCEPTED.get((resource, name))
+        if accepted and text.lower() not in accepted:
+            search.warnings.append(
+                {
+                    "field": name,
+                    "message": f"Input `{text}` is not an accepted value.",
+                    "code": "invalid_value",
+                }
+            )
         shown = moment.isoformat() if moment else text
         search.parsed.append({"field": name, OPERATORS.get(op, "match_all"): shown})
         if junk:

@@ -69,5 +69,6 @@ class ShopifySandbox:
         traceback: TracebackType | None,
     ) -> None:
         self._server.stop()
+        self.api.bulk.close()
         if self.state:
             self.shop.save(self.state)

@@ -12,9 +12,17 @@ from replenit_destination.sandbox.shopify.money import cents, decimal_text
 from replenit_destination.sandbox.shopify.totals import Totals, unit_price
 
 if TYPE_CHECKING:
+    from replenit_destination.sandbox.shopify.bulk import BulkJob
     from replenit_destination.sandbox.shopify.store import Record, ShopStore
 
-__all__ = ["customer_view", "event_view", "order_view", "product_view", "shop_view"]
+__all__ = [
+    "bulk_operation_view",
+    "customer_view",
+    "event_view",
+    "order_view",
+    "product_view",
+    "shop_view",
+]
 
 View = dict[str, Any]
 
@@ -44,10 +52,19 @@ def shop_view(shop: ShopStore) -> View:
 
 
 def customer_view(shop: ShopStore, record: Record) -> View:
-    """Return a `Customer`."""
-    orders = [o for o in shop.orders.values() if o["customerId"] == record["id"]]
-    last = max(orders, key=lambda o: (o["processedAt"], o["id"]), default=None)
-    spent = sum((Totals(shop, order).current_total for order in orders), Decimal(0))
+    """Return a `Customer`; what needs a look at all orders is worked out only when asked for."""
+
+    def orders() -> list[Record]:
+        return [o for o in shop.orders.values() if o["customerId"] == record["id"]]
+
+    def spent() -> View:
+        amount = sum((Totals(shop, order).current_total for order in orders()), Decimal(0))
+        return {"amount": decimal_text(cents(amount)), "currencyCode": shop.currency}
+
+    def last_order() -> View | None:
+        last = max(orders(), key=lambda o: (o["processedAt"], o["id"]), default=None)
+        return order_view(shop, last, deep=False) if last else None
+
     name = " ".join(part for part in (record["firstName"], record["lastName"]) if part)
     return {
         "__typename": "Customer",
@@ -64,9 +81,9 @@ def customer_view(shop: ShopStore, record: Record) -> View:
         "note": None,
         "createdAt": record["createdAt"],
         "updatedAt": record["updatedAt"],
-        "numberOfOrders": str(len(orders)),
-        "amountSpent": {"amount": decimal_text(cents(spent)), "currencyCode": shop.currency},
-        "lastOrder": order_view(shop, last, deep=False) if last else None,
+        "numberOfOrders": lambda: str(len(orders())),
+        "amountSpent": spent,
+        "lastOrder": last_order,
         "defaultEmailAddress": _email_address(record),
         "defaultPhoneNumber": _phone_number(record),
         "defaultAddress": {
@@ -164,6 +181,7 @@ def order_view(shop: ShopStore, record: Record, *, deep: bool = True) -> View:
         "netPaymentSet": totals.bag(max(Decimal(0), totals.total - totals.refunded)),
         "refunds": [_refund(record, totals, refund, shop) for refund in record["refunds"]],
         "lineItems": [_line(shop, totals, line) for line in record["lines"]],
+        "shippingLine": next(iter(_shipping_lines(record, totals)), None),
         "shippingLines": _shipping_lines(record, totals),
     }
 
@@ -347,6 +365,25 @@ def _variant(shop: ShopStore, product: Record, variant: Record) -> View:
         "media": [_media(variant["id"])] if variant["image"] else [],
         "createdAt": variant["createdAt"],
         "updatedAt": variant["updatedAt"],
+    }
+
+
+def bulk_operation_view(job: BulkJob) -> View:
+    """Return a `BulkOperation`; its counts are strings (recorded)."""
+    return {
+        "__typename": "BulkOperation",
+        "id": job.gid,
+        "status": job.status,
+        "type": "QUERY",
+        "errorCode": job.error_code,
+        "createdAt": job.created_at,
+        "completedAt": job.completed_at,
+        "objectCount": str(job.objects),
+        "rootObjectCount": str(job.roots),
+        "fileSize": str(job.size) if job.url and job.size else None,
+        "url": job.url,
+        "partialDataUrl": job.partial_url,
+        "query": job.query,
     }
 
 
