@@ -26,7 +26,7 @@ from dlt.extract import DltResource  # noqa: TC002
 from .errors import PostgresError
 from .reading import Reading
 from .snapshot import Snapshot, connect
-from .tables import DELETED, Choices, plans, reflect, staged_name
+from .tables import DELETED, Choices, found_tables, plans, reflect, staged_name
 from .window import Window
 
 __all__ = ["DELETED", "PostgresError", "Window", "connect", "postgres", "reflect", "staged_name"]
@@ -80,10 +80,12 @@ def postgres(
     )
     try:
         snapshot.open()
+        there = found_tables(engine, schema)
         found = reflect(engine, schema, tables)
         wanted = tables if isinstance(tables, dict) else {}
         columns = {staged_name(name): listed for name, listed in wanted.items()}
         choices = Choices(cursors or {}, primary_keys or {}, removals or {})
+        choices.check([*there, *there.values()])
         return [reading.resource(plan) for plan in plans(found, columns, choices)]
     except BaseException:
         snapshot.close()

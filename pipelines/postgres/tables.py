@@ -80,16 +80,16 @@ class Choices:
     removals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def check(self, names: Iterable[str]) -> None:
-        """Refuse settings for tables that are not read.
+        """Refuse settings for tables that are not there.
 
         Raises:
-            PostgresError: Names them.
+            PostgresError: Names one.
         """
         known = set(names)
         for setting in ("cursors", "primary_keys", "removals"):
             for name in getattr(self, setting):
                 if name not in known:
-                    message = f"sources.postgres.{setting}.{name}: no such table is read"
+                    message = f"sources.postgres.{setting}.{name}: no such table"
                     raise PostgresError(message)
 
 
@@ -136,7 +136,6 @@ def plans(
     Raises:
         PostgresError: A setting names a table or column that is not there, or cannot be used.
     """
-    choices.check([*tables, *(table.name for table in tables.values())])
     return [_plan(name, tables[name], columns.get(name), choices) for name in tables]
 
 
