@@ -96,6 +96,25 @@ class BulkJob:
             "job": self,
         }
 
+    @property
+    def view(self) -> View:
+        """The `BulkOperation`; its counts are strings (recorded)."""
+        return {
+            "__typename": "BulkOperation",
+            "id": self.gid,
+            "status": self.status,
+            "type": "QUERY",
+            "errorCode": self.error_code,
+            "createdAt": self.created_at,
+            "completedAt": self.completed_at,
+            "objectCount": str(self.objects),
+            "rootObjectCount": str(self.roots),
+            "fileSize": str(self.size) if self.url else None,
+            "url": self.url,
+            "partialDataUrl": self.partial_url,
+            "query": self.query,
+        }
+
 
 class BulkJobs:
     """The bulk operations of one app in one shop.

@@ -146,7 +146,7 @@ class Execution:
         job = self.bulk.start(
             query, grouped=arguments["groupObjects"], schema=self.schema, views=self.views
         )
-        return {"bulkOperation": views.bulk_operation_view(job), "userErrors": []}
+        return {"bulkOperation": job.view, "userErrors": []}
 
     def _cancel(self, arguments: View) -> View:
         job = self._job(arguments["id"])
@@ -156,9 +156,9 @@ class Execution:
         if self.bulk.look(job).status not in ("CREATED", "RUNNING"):
             message = f"A bulk operation cannot be canceled when it is {job.status.lower()}"
             error = {"field": None, "message": message}
-            return {"bulkOperation": views.bulk_operation_view(job), "userErrors": [error]}
+            return {"bulkOperation": job.view, "userErrors": [error]}
         job = self.bulk.cancel(job)
-        return {"bulkOperation": views.bulk_operation_view(job), "userErrors": []}
+        return {"bulkOperation": job.view, "userErrors": []}
 
     def _job(self, global_id: str) -> BulkJob | None:
         kind, number = _parts(global_id)
@@ -192,7 +192,7 @@ class Execution:
             return simple[name]()
         if name == "bulkOperation":
             job = self._job(arguments["id"])
-            return views.bulk_operation_view(self.bulk.look(job)) if job else None
+            return self.bulk.look(job).view if job else None
         if "id" in arguments:
             return self._node(arguments["id"])
         if name.endswith("Count"):
@@ -214,7 +214,8 @@ class Execution:
         if kind == "products":
             return views.product_view(self.shop, record)
         if kind == "bulkOperations":
-            return views.bulk_operation_view(record["job"])
+            operation: View = record["job"].view
+            return operation
         return views.event_view(record)
 
     def _matching(self, kind: str, info: ResolveInfo, arguments: View) -> list[View]:

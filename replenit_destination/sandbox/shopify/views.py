@@ -12,17 +12,9 @@ from replenit_destination.sandbox.shopify.money import cents, decimal_text
 from replenit_destination.sandbox.shopify.totals import Totals, unit_price
 
 if TYPE_CHECKING:
-    from replenit_destination.sandbox.shopify.bulk import BulkJob
     from replenit_destination.sandbox.shopify.store import Record, ShopStore
 
-__all__ = [
-    "bulk_operation_view",
-    "customer_view",
-    "event_view",
-    "order_view",
-    "product_view",
-    "shop_view",
-]
+__all__ = ["customer_view", "event_view", "order_view", "product_view", "shop_view"]
 
 View = dict[str, Any]
 
@@ -365,25 +357,6 @@ def _variant(shop: ShopStore, product: Record, variant: Record) -> View:
         "media": [_media(variant["id"])] if variant["image"] else [],
         "createdAt": variant["createdAt"],
         "updatedAt": variant["updatedAt"],
-    }
-
-
-def bulk_operation_view(job: BulkJob) -> View:
-    """Return a `BulkOperation`; its counts are strings (recorded)."""
-    return {
-        "__typename": "BulkOperation",
-        "id": job.gid,
-        "status": job.status,
-        "type": "QUERY",
-        "errorCode": job.error_code,
-        "createdAt": job.created_at,
-        "completedAt": job.completed_at,
-        "objectCount": str(job.objects),
-        "rootObjectCount": str(job.roots),
-        "fileSize": str(job.size) if job.url and job.size else None,
-        "url": job.url,
-        "partialDataUrl": job.partial_url,
-        "query": job.query,
     }
 
 
