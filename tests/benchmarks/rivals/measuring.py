@@ -117,14 +117,16 @@ def run(
         _start(program, python, site, place, server, quota) for place, site in enumerate(sites)
     ]
     peak, cpu, ended = 0.0, 0.0, False
-    while under_way := [process for process in processes if process.returncode is None]:
-        peak = max(peak, sum(_resident(process.pid) for process in under_way))
-        if reached.is_set() or time.monotonic() - began > limit_seconds:
-            ended = True
-            for process in under_way:
-                os.killpg(process.pid, signal.SIGKILL)
-        time.sleep(_TICK_SECONDS)
-        cpu += sum(_reap(process) for process in under_way)
+    try:
+        while under_way := _unended(processes):
+            peak = max(peak, sum(_resident(process.pid) for process in under_way))
+            if reached.is_set() or time.monotonic() - began > limit_seconds:
+                ended = True
+                _kill(under_way)
+            time.sleep(_TICK_SECONDS)
+            cpu += sum(_reap(process) for process in under_way)
+    finally:  # whatever ends the suite ends what it has started
+        _kill(_unended(processes))
     seconds = time.monotonic() - began
     if hold:
         server.ask("hold", at=0, stored=False)
@@ -173,6 +175,15 @@ def _await_hold(server: Server, reached: Event) -> None:
     with contextlib.suppress(OSError):  # the program ended first, and then the server
         server.ask("held")
         reached.set()
+
+
+def _unended(processes: Sequence[subprocess.Popen[bytes]]) -> list[subprocess.Popen[bytes]]:
+    return [process for process in processes if process.returncode is None]
+
+
+def _kill(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _reap(process: subprocess.Popen[bytes]) -> float:

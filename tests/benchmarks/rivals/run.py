@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -47,6 +48,7 @@ def main() -> int:
     parser.add_argument("--write-docs", action="store_true", help="write docs/rivals.md")
     parser.add_argument("--verbose", action="store_true", help="show what the programs said")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that programs are ended too
     if given.read:
         results = Results.from_json(json.loads(given.read.read_text(encoding="utf-8")))
     else:
