@@ -11,6 +11,7 @@ CREATE TABLE IF NOT EXISTS {ledger}.known_column (
 
 -- name: source_mark
 -- One byte per mapped field of a document's row as it was last let through: 0 for nothing, else a digest of the value.
+-- Of many documents only some have them.
 -- Before them come two bytes of a digest of the mapping, without which they cannot be compared, and one of the number
 -- of children.
 CREATE TABLE IF NOT EXISTS {ledger}.source_mark (

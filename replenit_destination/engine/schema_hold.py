@@ -115,7 +115,7 @@ class SchemaHold:
         waiting = []
         for name, entity in bound.items():
             of = counts.get(name, {}).get("sent", 0)
-            marks = Marks(self.work, self.ledger, entity, self._mapping[name])
+            marks = self._marks(entity, of)
             findings = [*self._findings.get(name, []), *self._shifts(entity, marks, of)]
             if findings and not self.options.accept_schema:
                 if self._findings.get(name):
@@ -124,7 +124,8 @@ class SchemaHold:
                 documents = self._put_aside(entity.spec, self._suspects(entity.spec, findings))
                 waiting.append(self._held(name, documents, of, findings))
             else:
-                marks.let_through()
+                if marks:
+                    marks.let_through()
                 self._remember(name, findings)
         for name, one in self.unbound.items():
             waiting.append(replace(one, of=counts.get(name, {}).get("sent", 0)))
@@ -189,40 +190,52 @@ class SchemaHold:
 
     # -- the documents ----------------------------------------------------------------------------
 
-    def _shifts(self, entity: BoundEntity, marks: Marks, of: int) -> list[Finding]:
+    def _marks(self, entity: BoundEntity, of: int) -> Marks | None:
+        """Return the marks of the entity's changed rows, None where there are none."""
+        name = entity.spec.name
+        changed = self._count("SELECT count(*) FROM pending WHERE entity = ?", name)
+        gone = self._count("SELECT count(*) FROM gone WHERE entity = ?", name)
+        if not changed + gone:
+            return None
+        documents = max(changed, of)
+        return Marks(self.work, self.ledger, entity, self._mapping[name], documents)
+
+    def _shifts(self, entity: BoundEntity, marks: Marks | None, of: int) -> list[Finding]:
         """Return the fields that change in too many documents at once."""
         name = entity.spec.name
-        row = self.work.execute("SELECT count(*) FILTER (WHERE counts) FROM marked").fetchone()
-        if row is None or row[0] < CONSENT_FLOOR:
+        updates = "SELECT count(*) FROM pending WHERE entity = ? AND sent AND NOT resend"
+        if marks is None or self._count(updates, name) < CONSENT_FLOOR:
             return []
         found = []
+        about = "about " if marks.every > 1 else ""
         for shift in marks.shifts():
             bulk = f"{name}.{shift.field}" in self.options.bulk_changes
             count = shift.emptied if bulk else shift.changed
             if count > FLOOR and count > of * SHARE:
                 into = f", in {shift.emptied} of them to nothing" if shift.emptied else ""
-                reason = f"{shift.field} changes in {shift.changed} of {of} documents{into}"
+                reason = f"{shift.field} changes in {about}{shift.changed} of {of} documents{into}"
                 found.append(Finding(reason, (shift.field,)))
         shown = {use for one in found for use in one.uses}
         for consent in entity.spec.consents:
             if consent in marks.names and consent not in shown:
-                found += self._lost(entity.spec, marks, consent, of)
+                found += self._lost(entity.spec, consent, of)
         return found
 
-    def _lost(self, spec: EntitySpec, marks: Marks, consent: str, of: int) -> list[Finding]:
+    def _lost(self, spec: EntitySpec, consent: str, of: int) -> list[Finding]:
         """Return whether too many people lose a consent, whatever mapping they were seen through.
 
         An empty value is told from a clear no: where everyone of the run who had given the consent
-        has nothing there now, it is not people who withdrew it.
+        has nothing there now, it is not people who withdrew it. Not counted is who an earlier run
+        let through and could not send.
         """
         now = _today(consent)
-        settled = marks.unchanged_since_let_through(consent)
         row = self.work.execute(
             f"SELECT count(*) FILTER (WHERE {now} IS DISTINCT FROM 'true'),"
             f" count(*) FILTER (WHERE {now} IS NULL), count(*)"
             " FROM pending WHERE entity = ? AND sent AND NOT resend AND list_contains(grants, ?)"
-            f" AND key NOT IN ({settled})",
-            [spec.name, consent],
+            f" AND key NOT IN (SELECT key FROM {self.ledger.schema}.entry"
+            "  WHERE account = ? AND entity = ? AND backlog <> ?)",
+            [spec.name, consent, self.ledger.account, spec.name, SCHEMA],
         ).fetchone()
         lost, empty, had = row or (0, 0, 0)
         if lost > FLOOR and lost > of * SHARE:
@@ -231,6 +244,10 @@ class SchemaHold:
             reason = f"{consent} is empty for every one of the {had} people of this run who had it"
             return [Finding(reason, (consent,), fact=consent)]
         return []
+
+    def _count(self, query: str, *values: object) -> int:
+        row = self.work.execute(query, list(values)).fetchone()
+        return int(row[0]) if row else 0
 
     def _suspects(self, spec: EntitySpec, findings: list[Finding]) -> set[str]:
         """Return the consents that may be lost to the drift alone."""
