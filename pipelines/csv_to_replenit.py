@@ -114,7 +114,7 @@ def live(options: argparse.Namespace) -> Any:
     if missing:
         raise MissingSettingsError(missing)
     destination = replenit(mapping=files.mapping, deliver="manual")
-    return deliver(pipeline(destination), files.source())
+    return deliver(pipeline(destination), files.source(), accept=options.accept)
 
 
 def demo(options: argparse.Namespace) -> Any:
@@ -135,7 +135,8 @@ def demo(options: argparse.Namespace) -> Any:
             customer_identifier_priority="email",
             deliver="manual",
         )
-        return deliver(pipeline(destination, FOLDER / "pipelines"), files.source())
+        made = pipeline(destination, FOLDER / "pipelines")
+        return deliver(made, files.source(), accept=options.accept)
 
 
 def pipeline(destination: Any, folder: Path | None = None) -> dlt.Pipeline:

@@ -75,6 +75,15 @@ def parser(description: str) -> argparse.ArgumentParser:
         metavar="NAMES",
         help="only these, separated by commas: customers, orders, products",
     )
+    for hold, changed in (("resend", "a new mapping"), ("schema", "the source's tables")):
+        made.add_argument(
+            f"--accept-{hold}",
+            dest="accept",
+            action="append_const",
+            const=f"accept_{hold}",
+            default=[],
+            help=f"send what was held because {changed} changed it, as the last report told",
+        )
     made.add_argument(
         "--report", type=Path, metavar="FILE", help="write the run's report there as JSON"
     )
@@ -190,6 +199,7 @@ def deliver(
     *,
     entities: Sequence[str] | None = None,
     full: bool = False,
+    accept: Sequence[str] = (),
 ) -> Any:
     """Stage what changed, deliver it, and return the report.
 
@@ -198,12 +208,14 @@ def deliver(
         source: What is read.
         entities: Deliver only these; default all that are mapped.
         full: Compare everything instead of what the load touched.
+        accept: The holds to let go: `accept_resend`, `accept_schema`.
     """
     if pipeline.has_pending_data:
         # What an interrupted run had staged; dlt would load it in place of the new data.
         pipeline.run()
     pipeline.run(source, loader_file_format="parquet")
-    return push(pipeline, entities=entities, full=full or None)
+    let_go: dict[str, Any] = dict.fromkeys(accept, True)
+    return push(pipeline, entities=entities, full=full or None, **let_go)
 
 
 def finish(work: Callable[[], Any], report_file: Path | None, *sources: type[Exception]) -> int:

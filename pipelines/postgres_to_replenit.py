@@ -163,7 +163,9 @@ def run(
         window=Window(options.since, options.until),
         **settings,
     )
-    return deliver(pipeline, source, entities=options.entities, full=options.full)
+    return deliver(
+        pipeline, source, entities=options.entities, full=options.full, accept=options.accept
+    )
 
 
 if __name__ == "__main__":

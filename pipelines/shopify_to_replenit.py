@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run once and return the exit code."""
     options = parse(arguments)
-    return finish(lambda: demo(options) if options.demo else live(), options.report, ShopifyError)
+    return finish(
+        lambda: demo(options) if options.demo else live(options), options.report, ShopifyError
+    )
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -56,7 +58,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def live() -> Any:
+def live(options: argparse.Namespace) -> Any:
     """Deliver the configured shop to the configured tenant."""
     missing = missing_live_settings()
     if missing:
@@ -67,7 +69,7 @@ def live() -> Any:
         destination=replenit(mapping=mapping, deliver="manual"),
         dataset_name="shopify",
     )
-    return deliver(pipeline, shopify())
+    return deliver(pipeline, shopify(), accept=options.accept)
 
 
 def missing_live_settings() -> dict[str, str]:
@@ -115,7 +117,7 @@ def demo(options: argparse.Namespace) -> Any:
         )
         # A real shop's search index lags; this one does not.
         source = shopify(shop=shop.url, access_token=shop.access_token, lag_minutes=0)
-        return deliver(pipeline, source)
+        return deliver(pipeline, source, accept=options.accept)
 
 
 if __name__ == "__main__":

@@ -120,6 +120,12 @@ class ReplenitClientConfiguration(DuckDbClientConfiguration, TargetConfiguration
     """Requests per delivery; the rest waits for the next one. Default: no limit."""
     max_seconds: float | None = None
     """Seconds per delivery; the rest waits for the next one. Default: no limit."""
+    accept_resend: bool | None = None
+    """Send again what only a new mapping or setting changed, however much. Best set for one run."""
+    accept_schema: bool | None = None
+    """Send although the source's tables or a field of many documents changed. Best for one run."""
+    bulk_changes: list[str] | None = None
+    """Fields that change in many documents at once by nature. Default `products.variants.Stock`."""
     on_rejected: str = "report"
     """Refused documents: `report` lists them, `raise` lets `push` raise after all else is done."""
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["active_pipeline", "deliver", "remember"]
 
 _PRESETS = Path(__file__).parents[1] / "targets" / "replenit" / "presets"
+_BULK_CHANGES = ("products.variants.Stock",)  # stock is counted anew every day
 _log = logging.getLogger(__name__)
 
 
@@ -152,8 +153,10 @@ def _hard_deletes(schemas: Iterable[Schema]) -> dict[str, str]:
 def _options(config: ReplenitClientConfiguration, overrides: dict[str, Any]) -> PushOptions:
     from replenit_destination.engine.run import PushOptions
 
-    names = ("workers", "quota_share", "max_requests", "max_seconds")
-    given = {name: config[name] for name in names} | {
+    budgets = ("workers", "quota_share", "max_requests", "max_seconds")
+    holds = ("accept_resend", "accept_schema", "bulk_changes")
+    configured = {name: config[name] for name in (*budgets, *holds) if config[name] is not None}
+    given = {"bulk_changes": _BULK_CHANGES, **configured} | {
         name: value for name, value in overrides.items() if value is not None
     }
     return PushOptions(**{name: value for name, value in given.items() if value is not None})

@@ -36,6 +36,7 @@ def push(
     full: bool | None = None,
     allow_removals: Sequence[str] | None = None,
     accept_resend: bool | None = None,
+    accept_schema: bool | None = None,
     retry: bool | None = None,
     force: bool | None = None,
     max_requests: int | None = None,
@@ -55,6 +56,7 @@ def push(
         full: Compare everything instead of what the last loads touched.
         allow_removals: Entities whose withheld removals may travel this once.
         accept_resend: Send again what changed by a new mapping or setting only.
+        accept_schema: Send although the source's tables or a field of many documents changed.
         retry: Send quarantined documents again, as they are today.
         force: Send everything compared, also what Replenit already has.
         max_requests: Requests to spend; the rest waits for the next push.
@@ -98,6 +100,7 @@ def push(
             full=full,
             allow_removals=allow_removals,
             accept_resend=accept_resend,
+            accept_schema=accept_schema,
             retry=retry,
             force=force,
             max_requests=max_requests,

@@ -50,7 +50,7 @@ class Held:
     def __str__(self) -> str:
         price = (
             f"costs {self.requests} requests, about {self.minutes:.0f} minutes of quota;"
-            f" {self.accept} lets them go"
+            f" --{self.accept.replace('_', '-')} ({self.accept}) lets them go"
         )
         if self.kind == RESEND:
             return (
