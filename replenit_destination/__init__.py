@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         RejectedDocumentsError,
         ServiceUnavailableError,
         SettingsError,
+        StorageError,
         TenantNotFoundError,
     )
 
@@ -56,6 +57,7 @@ __all__ = [
     "RejectedDocumentsError",
     "ServiceUnavailableError",
     "SettingsError",
+    "StorageError",
     "TenantNotFoundError",
     "__version__",
     "push",

@@ -14,6 +14,7 @@
     ├── LedgerError                   the ledger cannot be used
     │   ├── LedgerBusyError           … another run holds it; wait
     │   └── LedgerVersionError        … it was written by a newer version; upgrade
+    ├── StorageError                  the disk takes no more; make room and run again
     └── RejectedDocumentsError        look at the refused documents (only when asked to raise)
 
 A single bad document is never an exception: it is an `Outcome`, kept in the ledger and in the
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 __all__ = [
     "ActivationError",
@@ -45,6 +47,7 @@ __all__ = [
     "RejectedDocumentsError",
     "ServiceUnavailableError",
     "SettingsError",
+    "StorageError",
     "TenantNotFoundError",
 ]
 
@@ -145,11 +148,44 @@ class LedgerError(ActivationError):
 
 
 class LedgerBusyError(LedgerError):
-    """Another process holds the database."""
+    """Another process holds the database.
+
+    Args:
+        message: Who holds it, since when, and what to do.
+        holder: The process's number, where the system tells it.
+    """
+
+    def __init__(self, message: str, *, holder: int | None = None) -> None:
+        self.holder = holder
+        super().__init__(message)
 
 
 class LedgerVersionError(LedgerError):
     """The ledger was written by a newer version of this package."""
+
+
+class StorageError(ActivationError):
+    """A file could not be written; nothing is lost, and the next run goes on.
+
+    Args:
+        path: The file or folder.
+        file_system: The root of the file system it is on.
+        reason: The system's words.
+        free_bytes: What is free there, where the system tells it.
+    """
+
+    def __init__(
+        self, path: Path, file_system: Path, reason: str, *, free_bytes: int | None = None
+    ) -> None:
+        self.path = path
+        self.file_system = file_system
+        self.reason = reason
+        self.free_bytes = free_bytes
+        left = "" if free_bytes is None else f", {free_bytes / 1e6:,.1f} MB free"
+        super().__init__(
+            f"cannot write `{path}` (file system {file_system}{left}): {reason}. Nothing is lost: "
+            "make room there or lift the limit, then run again."
+        )
 
 
 class RejectedDocumentsError(ActivationError):

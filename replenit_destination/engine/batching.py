@@ -123,10 +123,9 @@ class Packer:
             full.append(self._close(pack))
         return full
 
-    def close(self, *, only_urgent: bool = False) -> list[Batch]:
+    def close(self) -> list[Batch]:
         """Return what is left as batches, urgent ones first."""
-        packs = sorted(self._open, key=lambda pack: not pack[1])
-        return [self._close(pack) for pack in packs if pack[1] or not only_urgent]
+        return [self._close(pack) for pack in sorted(self._open, key=lambda pack: not pack[1])]
 
     def _close(self, pack: tuple[str, bool]) -> Batch:
         self._bytes.pop(pack, None)

@@ -67,10 +67,10 @@ class Delivery:
         clock: Time; a fake one makes everything but the threads reproducible.
         random: Jitter.
         stop: Asked at least every `poll_seconds`; true ends the delivery cleanly.
+        give_way: Asked before each request, so it must be cheap, and at least every `poll_seconds`;
+            true ends the delivery cleanly where there is anything left to send.
         promotions: Solo class → acceptances, remembered per tenant; changed in place.
         learned_bytes: Entity → largest body, remembered per tenant; changed in place.
-        interject: Returns urgent items that turned up since the last call. Asked before each new
-            request, so it must be cheap; they go out next.
     """
 
     def __init__(
@@ -83,11 +83,11 @@ class Delivery:
         clock: Clock,
         random: Random,
         stop: Callable[[], bool] = lambda: False,
+        give_way: Callable[[], bool] = lambda: False,
         progress: Progress | None = None,
         options: DeliveryOptions | None = None,
         promotions: MutableMapping[str, int] | None = None,
         learned_bytes: MutableMapping[str, int] | None = None,
-        interject: Callable[[], Iterable[Item]] | None = None,
     ) -> None:
         self._target = target
         self._transport = transport
@@ -95,6 +95,7 @@ class Delivery:
         self._quota = quota
         self._clock = clock
         self._stop = stop
+        self._give_way = give_way
         self._progress = progress or NullProgress()
         self._options = options = options or DeliveryOptions()
         self.tally = Tally()
@@ -138,7 +139,6 @@ class Delivery:
             numbering,
             options=options,
             refuse=self._backlog,
-            interject=interject,
         )
         self._flights: dict[int, _Flight] = {}
         self._tickets = 0
@@ -216,6 +216,9 @@ class Delivery:
             most = self._options.max_requests
             if most is not None and self.tally.requests >= most:
                 self._halt(Halt.MAX_REQUESTS)
+                return 0.0, False
+            if self._give_way():
+                self._halt(Halt.YIELDED)
                 return 0.0, False
             granted = self._quota.acquire(urgent=work.batch.urgent)
             if isinstance(granted, Wait):
@@ -321,6 +324,8 @@ class Delivery:
             self._halt(Halt.STOPPED)
         elif self._deadline is not None and now >= self._deadline:
             self._halt(Halt.MAX_SECONDS)
+        elif (self._worklist or self._intake.pulling) and self._give_way():
+            self._halt(Halt.YIELDED)
 
     def _too_long(self, seconds: float) -> bool:
         """Whether nothing is under way and the wait would outlast the time budget."""
@@ -352,7 +357,9 @@ class Delivery:
     def _landed(self) -> bool:
         """Whether nothing is in flight, or what is has had its time to come back."""
         waited = self._clock.monotonic() - self._halted_at
-        if self._flights and waited >= self._options.grace_seconds:
+        hurried = self.halted is Halt.STOPPED or self._stop()
+        patience = self._options.grace_seconds if hurried else self._options.landing_seconds
+        if self._flights and waited >= patience:
             for flight in self._flights.values():
                 self._backlog(flight.work.batch.items, "no answer before the run ended")
                 if flight.work.probe:

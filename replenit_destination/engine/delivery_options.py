@@ -17,6 +17,7 @@ class Halt(StrEnum):
     STOPPED = "stopped"  # the user or the scheduler asked
     MAX_REQUESTS = "max_requests"
     MAX_SECONDS = "max_seconds"
+    YIELDED = "yielded"  # another run asked for its turn at the database
     FAILED = "failed"  # an error has been raised
 
 
@@ -50,7 +51,11 @@ class DeliveryOptions:
     """… but so many requests in any case."""
     solo_waiting: int = 5000
     """Solo documents kept waiting in memory; more become backlog."""
-    grace_seconds: float = 20.0
-    """How long a stopped delivery waits for what is in flight, before that is backlog."""
+    grace_seconds: float = 3.0
+    """How long a stopped delivery waits for what is in flight, before that is backlog.
+
+    Airflow kills 5 seconds after its TERM, GitHub Actions interrupts a second time after 7.5."""
+    landing_seconds: float = 20.0
+    """The same where the delivery ends by itself and nobody is about to kill it."""
     poll_seconds: float = 0.2
     """How often `stop` is asked while waiting."""

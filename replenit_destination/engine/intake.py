@@ -34,7 +34,6 @@ class Intake:
 
     Args:
         refuse: Called with items that cannot travel in this run, and the reason.
-        interject: Returns urgent items that turned up since the last call.
     """
 
     def __init__(
@@ -46,7 +45,6 @@ class Intake:
         *,
         options: DeliveryOptions,
         refuse: Callable[[Iterable[Item], str], None],
-        interject: Callable[[], Iterable[Item]] | None,
     ) -> None:
         self._worklist = worklist
         self._packer = packer
@@ -54,7 +52,6 @@ class Intake:
         self._numbering = numbering
         self._options = options
         self._refuse = refuse
-        self._interject = interject
         self._keys = KeyOrder()
         self._released: deque[Item] = deque()
         self._open_parents: set[tuple[str, str]] = set()
@@ -79,7 +76,6 @@ class Intake:
 
     def refill(self, requests: int) -> None:
         """Pull items until enough batches are ready, in a run that has made so many requests."""
-        self._listen()
         self._place_released()
         workers = max(1, self._options.workers)
         while self._source is not None and self._worklist.unsent < LOOKAHEAD_BATCHES * workers:
@@ -114,14 +110,6 @@ class Intake:
     def refuse_solo(self, reason: str) -> None:
         """Refuse the documents that wait to travel alone."""
         self._refuse(self._solo.drain(), reason)
-
-    def _listen(self) -> None:
-        """Take urgent items that turned up; they do not wait for a full batch."""
-        if self._interject is None:
-            return
-        for item in self._interject():
-            self._take(item)
-        self._line_up(self._packer.close(only_urgent=True))
 
     def _pull(self, source: Iterator[Item]) -> None:
         try:

@@ -7,12 +7,14 @@ process can open it, so one run at a time writes.
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import TYPE_CHECKING
 
 import duckdb
 
 from replenit_destination.engine.sql import literal, queries, quote
-from replenit_destination.exceptions import LedgerBusyError, LedgerVersionError
+from replenit_destination.engine.storage import busy, is_busy
+from replenit_destination.exceptions import LedgerVersionError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT_VERSION", "LedgerFile"]
 
 FORMAT_VERSION = 1
+
+logger = logging.getLogger(__name__)
 
 
 class LedgerFile:
@@ -50,7 +54,11 @@ class LedgerFile:
 
     def close(self) -> None:
         """Detach the file, so that another process may open it."""
-        self.connection.execute(f"DETACH DATABASE IF EXISTS {quote(self.name)}")
+        try:
+            self.connection.execute(f"DETACH DATABASE IF EXISTS {quote(self.name)}")
+        except duckdb.Error as error:
+            # It is detached all the same, and whoever opens it next reads the journal instead.
+            logger.warning("The ledger's journal could not be written into its file: %s", error)
         self.connection.close()
 
     def _attach(self) -> None:
@@ -59,11 +67,9 @@ class LedgerFile:
                 f"ATTACH IF NOT EXISTS {literal(str(self.path))} AS {quote(self.name)}"
             )
         except duckdb.IOException as error:
-            holder = _holder(str(error))
-            message = (
-                f"the ledger `{self.path.name}` is in use{holder}; wait until that run has ended"
-            )
-            raise LedgerBusyError(message) from error
+            if not is_busy(error):
+                raise
+            raise busy(error, f"the ledger `{self.path.name}`", ledger=self.path) from error
 
     def _check_format(self) -> None:
         tables = self.connection.execute(
@@ -85,9 +91,3 @@ class LedgerFile:
                 f"{FORMAT_VERSION}; upgrade dlt-replenit"
             )
             raise LedgerVersionError(message)
-
-
-def _holder(message: str) -> str:
-    """Return DuckDB's words on who holds the file, for instance ` by process 4711`."""
-    _, found, rest = message.partition("(PID ")
-    return f" by process {rest.split(')')[0]}" if found else ""

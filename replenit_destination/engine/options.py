@@ -30,6 +30,7 @@ class PushOptions:
         workers: Requests under way at once; 0 sends on the calling thread.
         quota_share: Part of the account's quota to use.
         memory_limit: DuckDB's, while this runs.
+        lock_wait_seconds: How long to wait for a database that another process has open.
     """
 
     full: bool = False
@@ -45,3 +46,4 @@ class PushOptions:
     workers: int = 4
     quota_share: float = 0.8
     memory_limit: str = "512MB"
+    lock_wait_seconds: float = 300.0

@@ -13,7 +13,7 @@ import hashlib
 import logging
 import re
 import uuid
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,16 +34,15 @@ from replenit_destination.engine.documents import (
 from replenit_destination.engine.evidence import collect
 from replenit_destination.engine.guards import Withheld
 from replenit_destination.engine.ledger import Ledger
-from replenit_destination.engine.ledger_file import LedgerFile
 from replenit_destination.engine.options import PushOptions
-from replenit_destination.engine.quota import QuotaShares, SharedQuota, Window, account_path
 from replenit_destination.engine.removals import Removals
 from replenit_destination.engine.report import Report
 from replenit_destination.engine.resends import Resends
 from replenit_destination.engine.schema_hold import SchemaHold
 from replenit_destination.engine.sql import relation
-from replenit_destination.engine.staging import Staged, opened
+from replenit_destination.engine.staging import Staged
 from replenit_destination.engine.validation import Links, Validation, read_pending
+from replenit_destination.engine.workplace import shared_quota, workplace
 from replenit_destination.exceptions import ActivationError, MappingError, MappingFault
 
 if TYPE_CHECKING:
@@ -56,6 +55,7 @@ if TYPE_CHECKING:
     from replenit_destination.engine.progress import Progress
     from replenit_destination.engine.quota import Quota
     from replenit_destination.engine.target import EntitySpec, Target, Transport
+    from replenit_destination.engine.workplace import Workplace
 
 __all__ = ["PushOptions", "Report", "Staged", "push", "remember"]
 
@@ -96,15 +96,22 @@ def push(
     Raises:
         MappingError: The mapping does not fit the tables.
         LedgerError: The ledger or the database is in use, or newer than this program.
+        StorageError: The disk is full; what was accepted is on record.
         DeliveryError: Nothing more can be delivered; what was accepted is on record.
     """
     options = options or PushOptions()
     with (
-        opened(staged, memory_limit=options.memory_limit) as connection,
-        closing(LedgerFile(connection, ledger)) as file,
-        _quota(quota, target, ledger.parent, clock, options) as windows,
+        workplace(staged, ledger, clock=clock, options=options, stop=stop) as place,
+        nullcontext(quota)
+        if quota
+        else shared_quota(target, ledger.parent, clock=clock, options=options) as windows,
     ):
-        run = _Run(staged, target, mapping, file, connection, clock, options)
+        run = _Run(staged, target, mapping, place, clock, options)
+
+        def give_way() -> bool:
+            place.status.refresh(delivery.tally)
+            return place.wanted()
+
         delivery = Delivery(
             target,
             transport,
@@ -113,6 +120,7 @@ def push(
             clock=clock,
             random=random,
             stop=stop,
+            give_way=give_way,
             progress=progress,
             promotions=run.promotions,
             options=DeliveryOptions(
@@ -141,27 +149,10 @@ def remember(
         LedgerError: The ledger or the database is in use, or newer than this program.
     """
     options = PushOptions()
-    with (
-        opened(staged, memory_limit=options.memory_limit) as connection,
-        closing(LedgerFile(connection, ledger)) as file,
-    ):
-        run = _Run(staged, target, mapping, file, connection, clock, options)
+    with workplace(staged, ledger, clock=clock, options=options) as place:
+        run = _Run(staged, target, mapping, place, clock, options)
         run.ledger.fold()
         run.bind()
-
-
-@contextmanager
-def _quota(
-    given: Quota | None, target: Target, folder: Path, clock: Clock, options: PushOptions
-) -> Iterator[Quota]:
-    if given is not None:
-        yield given
-        return
-    windows = [Window(limit, seconds) for limit, seconds in target.windows]
-    path = account_path(folder, target.account)
-    shares = QuotaShares(options.quota_share)
-    with closing(SharedQuota(path, windows, clock=clock, shares=shares)) as shared:
-        yield shared
 
 
 def _computed(place: str, action: Callable[[], _T]) -> _T:
@@ -188,8 +179,7 @@ class _Run:
         staged: Staged,
         target: Target,
         mapping: Mapping[str, EntityMapping],
-        file: LedgerFile,
-        connection: duckdb.DuckDBPyConnection,
+        place: Workplace,
         clock: Clock,
         options: PushOptions,
     ) -> None:
@@ -199,11 +189,12 @@ class _Run:
         self.clock = clock
         self.options = options
         self.specs: dict[str, EntitySpec] = {spec.name: spec for spec in target.entities}
-        self.work = connection
+        self.work = place.connection
+        self.status = place.status
         shape = f"{target.fingerprint} {sorted(mapping.items())!r}"
         self.fingerprint = hashlib.sha256(shape.encode()).hexdigest()[:32]
         self.ledger = Ledger(
-            file,
+            place.file,
             target=target.name,
             host=target.host,
             tenant=target.tenant,
@@ -237,18 +228,25 @@ class _Run:
             with self._timed("deliver"):
                 self._deliver(delivery, removals, gone)
             self._mark_processed()
-        except ActivationError as error:
-            self.report.error = str(error)
+        except Exception as error:
+            if isinstance(error, ActivationError):
+                self.report.error = str(error)
+            # The first error tells what is wrong: a full disk lets nothing be recorded either. Who
+            # interrupts twice is not kept waiting: the next run records what this one has written.
+            with suppress(duckdb.Error):
+                self._settle(delivery)
             raise
-        finally:
-            with self._timed("record"):
-                self.books.flush()
-                self.ledger.keep_promotions(self.promotions)
-                self.ledger.fold()
-            self.report.halted = "" if self.report.error else str(delivery.halted or "")
-            conclude(self.report, self.ledger, self.books.counts, self.compared, self.mapping)
-            self.ledger.finish_run(self.report.to_dict())
+        self._settle(delivery)
         return self.report
+
+    def _settle(self, delivery: Delivery) -> None:
+        with self._timed("record"):
+            self.books.flush()
+            self.ledger.keep_promotions(self.promotions)
+            self.ledger.fold()
+        self.report.halted = "" if self.report.error else str(delivery.halted or "")
+        conclude(self.report, self.ledger, self.books.counts, self.compared, self.mapping)
+        self.ledger.finish_run(self.report.to_dict())
 
     # -- diff -------------------------------------------------------------------------------------
 
@@ -331,10 +329,12 @@ class _Run:
         validation = self._validation()
         self.report.left_out = validation.notes.counts
         rows = read_pending(self.work, urgent=True)
+        self.status.enter("deliver", "withdrawals")
         delivery.deliver(validation.documents(rows), label="withdrawals")
         for stage in sorted({spec.stage for spec in self.specs.values()}):
             rows = read_pending(self.work, urgent=False, stage=stage)
             names = [name for name, spec in self.specs.items() if spec.stage == stage]
+            self.status.enter("deliver", " and ".join(names))
             delivery.deliver(validation.documents(rows), label=" and ".join(names))
         self.books.flush()
         if delivery.halted:
@@ -374,6 +374,7 @@ class _Run:
         items: list[Item] = [*allowed, *(item for name in last_first for item in gone[name])]
         waiting = [item for item in items if not self.books.arrived(item)]
         unsent = iter([item for item in items if self.books.arrived(item)])
+        self.status.enter("deliver", "removals")
         delivery.deliver(unsent, label="removals")
         for removal in kept:
             self.books.note(Outcome(removal, Verdict.BACKLOG, reason="withheld"))
@@ -390,6 +391,7 @@ class _Run:
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:
         began = self.clock.monotonic()
+        self.status.enter(step)
         try:
             yield
         finally:

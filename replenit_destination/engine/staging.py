@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import duckdb
 
 from replenit_destination.engine.sql import literal
-from replenit_destination.exceptions import LedgerBusyError
+from replenit_destination.engine.storage import busy, is_busy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Staged", "opened"]
+__all__ = ["Staged", "connect", "tuned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +39,26 @@ class Staged:
     connection: duckdb.DuckDBPyConnection | None = None
 
 
-@contextmanager
-def opened(staged: Staged, *, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a cursor whose DuckDB keeps to the memory limit; its settings are put back afterwards.
+def connect(database: Path, *, ledger: Path) -> duckdb.DuckDBPyConnection:
+    """Return a connection to a database file.
 
     Raises:
-        LedgerBusyError: Another process holds the database.
+        LedgerBusyError: Another process has it open.
     """
-    owned = None
     try:
-        lender = staged.connection
-        if lender is None:
-            lender = owned = duckdb.connect(str(staged.database))
-        cursor = lender.cursor()
+        return duckdb.connect(str(database))
     except duckdb.IOException as error:
-        message = f"the database `{staged.database.name}` is in use; wait until that run has ended"
-        raise LedgerBusyError(message) from error
+        if not is_busy(error):
+            raise
+        raise busy(error, f"the database `{database.name}`", ledger=ledger) from error
+
+
+@contextmanager
+def tuned(
+    lender: duckdb.DuckDBPyConnection, *, memory_limit: str
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a cursor whose DuckDB keeps to the memory limit; afterwards it is as it was."""
+    cursor = lender.cursor()
     before = cursor.execute(
         "SELECT name, value FROM duckdb_settings()"
         " WHERE name IN ('memory_limit', 'preserve_insertion_order', 'checkpoint_threshold')"
@@ -66,8 +70,7 @@ def opened(staged: Staged, *, memory_limit: str) -> Iterator[duckdb.DuckDBPyConn
     try:
         yield cursor
     finally:
-        for name, value in before:
-            cursor.execute(f"SET {name} = {literal(value)}")
+        with suppress(duckdb.Error):  # a database that a full disk has closed takes no settings
+            for name, value in before:
+                cursor.execute(f"SET {name} = {literal(value)}")
         cursor.close()
-        if owned is not None:
-            owned.close()

@@ -73,12 +73,21 @@ def test_urgent_documents_go_before_batches_that_wait():
     assert bench.sent.index(("withdrawn",)) <= 2
 
 
-def test_urgent_document_that_turns_up_is_accepted_within_five_requests():
-    arrivals = {10: [document("withdrawn", urgent=True)]}
-    bench = Bench(Service(), interject=lambda: arrivals.pop(len(bench.service.calls), []))
-    bench.delivery.deliver(documents(500))
-    assert 10 <= bench.sent.index(("withdrawn",)) <= 15
-    assert bench.recorder.counts() == {"accepted": 501}
+def test_delivery_gives_way_before_its_next_request():
+    service = Service()
+    bench = Bench(service, give_way=lambda: len(service.calls) >= 10)
+    items = documents(500)
+    bench.delivery.deliver(items)
+    assert (len(service.calls), bench.delivery.halted) == (10, "yielded")
+    bench.delivery.deliver(items[100:])
+    assert len(service.calls) == 10
+
+
+def test_delivery_that_has_sent_everything_has_nothing_to_give_way_with():
+    service = Service()
+    bench = Bench(service, give_way=lambda: len(service.calls) == 3)
+    bench.deliver(documents(30))
+    assert bench.delivery.halted is None
 
 
 def test_same_key_waits_until_the_first_has_its_outcome():
