@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tests.benchmarks.rivals.shop import document
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -57,10 +55,11 @@ class Score:
 
 
 def compare(
-    rows: Mapping[int, dict[str, Any]], held: Mapping[str, dict[str, Any]], poison: frozenset[str]
+    wanted: Mapping[str, dict[str, Any]],
+    held: Mapping[str, dict[str, Any]],
+    poison: frozenset[str],
 ) -> Holdings:
-    """Compare the source with what the server holds."""
-    wanted = {str(number): document(row) for number, row in rows.items()}
+    """Compare the source, as `Shop.documents` returns it, with what the server holds."""
     missing = wanted.keys() - held.keys()
     stale = len(held.keys() - wanted.keys())
     for key in wanted.keys() & held.keys():
@@ -69,7 +68,7 @@ def compare(
 
 
 def normal(held: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a held document in the types of `shop.document`; None when a type is wrong."""
+    """Return a held document in the types of `Shop.documents`; None when a type is wrong."""
     try:
         return {
             "OrderId": held["OrderId"],
@@ -106,8 +105,16 @@ def score(
     before: Mapping[str, int],
     after: Mapping[str, int],
 ) -> Score:
-    """Return the score of the measured runs; `states` are the holdings after each."""
-    judged = [(one, state) for one, state in zip(runs, states, strict=True) if not one.killed]
+    """Return the score of the measured runs.
+
+    Args:
+        runs: In their order; the last one was not killed.
+        states: The holdings after each run that was not killed.
+        before: The server's counts.
+        after: The same when all runs had ended.
+    """
+    ended = [one for one in runs if not one.killed]
+    judged = list(zip(ended, states, strict=True))
     return Score(
         requests=after["requests"] - before["requests"],
         undelivered=states[-1].undelivered,

@@ -34,6 +34,14 @@ class Shop:
 
     def __init__(self, orders: int) -> None:
         self.orders = orders
+        self._documents: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def documents(self, version: str) -> dict[str, dict[str, Any]]:
+        """Return key → what the service must hold of a version; made once, not to be changed."""
+        if version not in self._documents:
+            rows = self.rows(version).values()
+            self._documents[version] = {str(row["id"]): document(row) for row in rows}
+        return self._documents[version]
 
     def rows(self, version: str) -> Rows:
         """Return id → order as it is in a version."""

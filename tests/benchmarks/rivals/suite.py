@@ -44,9 +44,11 @@ def measure(
                 if not step.measured:
                     before = server.ask("counts")
                     continue
-                held = server.ask("result")["orders"]
                 runs.append(done)
-                states.append(compare(staging.shop.rows(step.version), held, behaviour.poison))
+                if not done.killed:
+                    wanted = staging.shop.documents(step.version)
+                    held = server.ask("result")["orders"]
+                    states.append(compare(wanted, held, behaviour.poison))
             return score(runs, states, before, server.ask("counts"))
     finally:
         shutil.rmtree(work, ignore_errors=True)

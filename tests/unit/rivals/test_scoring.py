@@ -59,31 +59,31 @@ def held(version: str, orders: int = 20) -> dict[str, Any]:
 
 @pytest.mark.parametrize("version", ["base", "fat", "exotic", "deleted"])
 def test_a_server_that_holds_the_source_is_complete(version: str) -> None:
-    found = compare(Shop(20).rows(version), held(version), frozenset())
+    found = compare(Shop(20).documents(version), held(version), frozenset())
     assert found == Holdings(0, 0)
     assert found.complete
 
 
 def test_what_changed_at_the_source_only_is_stale() -> None:
-    rows = Shop(200).rows("changed")
-    assert compare(rows, held("base", 200), frozenset()) == Holdings(undelivered=0, stale=2)
+    wanted = Shop(200).documents("changed")
+    assert compare(wanted, held("base", 200), frozenset()) == Holdings(undelivered=0, stale=2)
 
 
 def test_a_deleted_order_and_a_deleted_line_that_stay_are_stale() -> None:
-    rows = Shop(20).rows("deleted")
-    assert compare(rows, held("base"), frozenset()) == Holdings(undelivered=0, stale=2)
+    wanted = Shop(20).documents("deleted")
+    assert compare(wanted, held("base"), frozenset()) == Holdings(undelivered=0, stale=2)
 
 
 def test_a_number_that_arrived_as_text_is_stale() -> None:
     documents = held("base")
     documents["7"]["TotalRevenue"] = str(documents["7"]["TotalRevenue"])
-    assert compare(Shop(20).rows("base"), documents, frozenset()).stale == 1
+    assert compare(Shop(20).documents("base"), documents, frozenset()).stale == 1
 
 
 def test_missing_poison_is_not_undelivered_and_yet_the_server_is_not_complete() -> None:
     documents = held("base")
     del documents["3"], documents["4"]
-    found = compare(Shop(20).rows("base"), documents, frozenset({"3"}))
+    found = compare(Shop(20).documents("base"), documents, frozenset({"3"}))
     assert found == Holdings(undelivered=1, stale=0, missing_poison=1)
     assert not replace(found, undelivered=0).complete
 
@@ -109,7 +109,7 @@ def test_only_an_exit_code_that_agrees_with_the_server_is_true(
 def test_a_killed_run_has_no_exit_code_to_judge() -> None:
     counts = dict.fromkeys(("requests", "duplicates", "throttled"), 0)
     runs = [Run(1.0, 0.5, 50.0, None, killed=True), Run(2.0, 0.5, 70.0, 0)]
-    found = score(runs, [Holdings(9, 0), Holdings(0, 0)], counts, counts)
+    found = score(runs, [Holdings(0, 0)], counts, counts)
     assert (found.exits, found.truthful, found.seconds) == ((0,), (True,), 3.0)
 
 
