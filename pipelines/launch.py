@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dlt
-from dlt.common.exceptions import DltException
+from dlt.common.exceptions import DltException, SignalReceivedException
+from dlt.common.runtime import signals
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from replenit_destination import ActivationError, SettingsError, push
@@ -38,7 +39,7 @@ __all__ = [
 
 DEMO_FOLDER = Path(".demo")
 ENTITIES = ("customers", "orders", "products")
-NOT_RUN, INTERRUPTED = 2, 3
+NOT_RUN, INTERRUPTED, LEFT = 2, 3, 130
 _AGAIN = "Interrupted; run it again to go on where it stopped."
 
 
@@ -221,6 +222,9 @@ def deliver(
 def finish(work: Callable[[], Any], report_file: Path | None, *sources: type[Exception]) -> int:
     """Run, tell what was done or why not, and return the exit code.
 
+    The first Ctrl-C or TERM ends the work in order, in whichever of its parts it comes: 3. A second
+    Ctrl-C leaves at once: 130; so does a second TERM, which the shell shows as 143.
+
     Args:
         work: Returns the report.
         report_file: Where to write it as JSON.
@@ -228,15 +232,17 @@ def finish(work: Callable[[], Any], report_file: Path | None, *sources: type[Exc
     """
     explained: tuple[type[Exception], ...] = (ActivationError, *sources)
     try:
-        report = work()
-    except KeyboardInterrupt:
-        return _stopped(_AGAIN, INTERRUPTED)
+        # Around all parts: between two of them dlt would forget that a signal came.
+        with signals.intercepted_signals():
+            report = work()
+    except KeyboardInterrupt as error:
+        return _interrupted(error)
     except explained as error:
         return _stopped(error, NOT_RUN)
     except PipelineStepFailed as error:
         for cause in _causes(error):
             if isinstance(cause, KeyboardInterrupt):
-                return _stopped(_AGAIN, INTERRUPTED)
+                return _interrupted(cause)
             if isinstance(cause, explained):
                 return _stopped(cause, NOT_RUN)
         return _stopped(error, NOT_RUN)
@@ -247,6 +253,11 @@ def finish(work: Callable[[], Any], report_file: Path | None, *sources: type[Exc
         text = json.dumps(report.to_dict(), indent=2, default=str)
         report_file.write_text(f"{text}\n", encoding="utf-8")
     return int(report.exit_code)
+
+
+def _interrupted(error: BaseException) -> int:
+    ended_in_order = isinstance(error, SignalReceivedException)
+    return _stopped(_AGAIN, INTERRUPTED if ended_in_order else LEFT)
 
 
 def _stopped(why: object, code: int) -> int:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
-import re
 from typing import TYPE_CHECKING
 
+from dlt.common.runtime import signals
 from dlt.destinations.exceptions import DestinationConnectionError
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
 
 from replenit_destination.destinations.delivery import active_pipeline, deliver, remember
+from replenit_destination.destinations.interrupts import note_stopped
 from replenit_destination.destinations.packages import LoadPackage
 from replenit_destination.destinations.privacy import keep_private
+from replenit_destination.engine.clock import SystemClock
+from replenit_destination.engine.handover import Handover
+from replenit_destination.engine.storage import busy, full, is_busy
 from replenit_destination.exceptions import LedgerBusyError
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Self
 
     from dlt.common.destination import DestinationCapabilitiesContext
@@ -44,24 +49,39 @@ class ReplenitClient(DuckDbClient):
         super().__init__(schema, config, capabilities)
 
     def __enter__(self) -> Self:
-        """Open the database.
+        """Open the database; a push that has it open is asked to give way, and waited for.
 
         Raises:
-            LedgerBusyError: Another process has it open, and DuckDB lets in one at a time.
+            LedgerBusyError: Another process has it open for longer than `lock_wait_seconds`.
+            StorageError: The disk is full.
         """
+        database = self.config.database
+        if database is None:
+            super().__enter__()
+            return self
+        try:
+            Handover(database).take(
+                lambda: self._open(database),
+                seconds=self.config.lock_wait_seconds,
+                clock=SystemClock(),
+                stop=signals.was_signal_received,
+            )
+        except LedgerBusyError:
+            signals.raise_if_signalled()  # then it was not the wait that ended
+            raise
+        return self
+
+    def _open(self, database: Path) -> None:
         try:
             super().__enter__()
         except DestinationConnectionError as error:
             # dlt's own message asks to check credentials and the internet connection.
-            if "Conflicting lock" not in str(error):
-                raise
-            holder = re.search(r"\(PID \d+\)", str(error))
-            message = (
-                f"the staging database `{self.config.credentials.database}` is open in another "
-                f"process{f' {holder[0]}' if holder else ''}; wait until that one has ended"
-            )
-            raise LedgerBusyError(message) from error
-        return self
+            if is_busy(error):
+                what = f"the staging database `{database}`"
+                raise busy(error, what, ledger=self.config.ledger_path) from error
+            if told := full(error, database.parent):
+                raise told from error
+            raise
 
     def complete_load(self, load_id: str) -> None:
         """Deliver, or keep what a later delivery must know, then mark the load as complete.
@@ -89,7 +109,10 @@ class ReplenitClient(DuckDbClient):
         if package and tables is not None and (later := package.later()):
             package.hand_over(later, tables)
             return
-        report = deliver(self, active_pipeline(), tables_written=tables)
+        pipeline = active_pipeline()
+        report = deliver(self, pipeline, tables_written=tables)
+        if pipeline is not None:
+            note_stopped(pipeline, report)
         # `push` returns its report; a load has no other way to tell.
         _log.log(logging.WARNING if report.exit_code else logging.INFO, "%s", report.summary)
         if package:

@@ -126,6 +126,8 @@ class ReplenitClientConfiguration(DuckDbClientConfiguration, TargetConfiguration
     """Send although the source's tables or a field of many documents changed. Best for one run."""
     bulk_changes: list[str] | None = None
     """Fields that change in many documents at once by nature. Default `products.variants.Stock`."""
+    lock_wait_seconds: float = 300.0
+    """How long to wait for a database that another process has open. Default 300."""
     on_rejected: str = "report"
     """Refused documents: `report` lists them, `raise` lets `push` raise after all else is done."""
 

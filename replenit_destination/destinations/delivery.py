@@ -155,7 +155,8 @@ def _options(config: ReplenitClientConfiguration, overrides: dict[str, Any]) -> 
 
     budgets = ("workers", "quota_share", "max_requests", "max_seconds")
     holds = ("accept_resend", "accept_schema", "bulk_changes")
-    configured = {name: config[name] for name in (*budgets, *holds) if config[name] is not None}
+    names = (*budgets, *holds, "lock_wait_seconds")
+    configured = {name: config[name] for name in names if config[name] is not None}
     given = {"bulk_changes": _BULK_CHANGES, **configured} | {
         name: value for name, value in overrides.items() if value is not None
     }

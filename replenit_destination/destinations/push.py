@@ -16,6 +16,7 @@ from dlt.common.runtime import signals
 
 from replenit_destination.destinations.client import ReplenitClient
 from replenit_destination.destinations.delivery import active_pipeline, deliver
+from replenit_destination.destinations.interrupts import take_stopped
 from replenit_destination.exceptions import RejectedDocumentsError, SettingsError
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def push(
 
     Nothing is extracted or loaded. Settings come from where a load takes them; an argument that is
     None leaves the configured value. The first Ctrl-C or TERM finishes what is in flight, records
-    it and returns; a second one leaves at once. Outside of the main thread, and where dlt's
+    it and returns; a second one leaves at once. When the load before was stopped that way, its
+    report is returned and nothing is sent. Outside of the main thread, and where dlt's
     `intercept_signals` is off, signals act as usual.
 
     Args:
@@ -70,7 +72,8 @@ def push(
         SettingsError: The pipeline does not deliver to Replenit, or a setting is missing.
         MappingError: The mapping does not fit the staged tables.
         DeliveryError: Nothing more can be delivered for now; all is kept.
-        LedgerBusyError: Another process has the staging database open.
+        LedgerBusyError: Another process had a database open for longer than `lock_wait_seconds`.
+        StorageError: The disk is full.
         RejectedDocumentsError: Documents were refused and `on_rejected` is `raise`.
     """
     staged = _pipeline(pipeline, pipelines_dir)
@@ -81,6 +84,8 @@ def push(
             'push needs one with destination="replenit"'
         )
         raise SettingsError(message)
+    if stopped := take_stopped(staged):
+        return stopped
     if staged.has_pending_data:
         _log.warning(
             "Pipeline `%s` has load packages that are not staged yet; run it to include them",

@@ -189,7 +189,7 @@ class Report:
             0: "Everything is delivered",
             1: "Delivered, but not everything",
             2: "Stopped by an error",
-            3: f"Stopped before the end ({self.halted}); run again to go on",
+            3: f"Stopped before the end ({_WHY.get(self.halted, self.halted)}); run again to go on",
         }[self.exit_code]
         waits = f", {self.throttled} throttled" if self.throttled else ""
         return (
@@ -216,6 +216,8 @@ class Report:
     def _named(samples: tuple[str, ...]) -> str:
         return f" (for instance {', '.join(samples)})" if samples else ""
 
+
+_WHY = {"yielded": "another run took over"}
 
 _ALWAYS = frozenset({"created", "updated", "unchanged", "deleted"})
 

@@ -44,6 +44,7 @@ class Delivered:
     """A report as far as the dlt face reads it."""
 
     exit_code: int = 0
+    halted: str = ""
     refusals: dict[Any, int] = field(default_factory=dict)
     summary: str = "delivered nothing, this is a recorder"
 

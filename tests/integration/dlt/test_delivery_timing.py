@@ -250,7 +250,7 @@ def test_pipeline_s_own_progress_bar_shows_the_push(
 def test_database_open_elsewhere_is_named_with_its_holder(
     here: Path, pipeline: Callable[..., dlt.Pipeline]
 ) -> None:
-    shop = pipeline()
+    shop = pipeline(lock_wait_seconds=0)
     shop.run(ORDERS, table_name="orders")
     database = here / "replenit_data" / "shop_replenit.duckdb"
     script = f"import duckdb; c = duckdb.connect({str(database)!r}); print(1, flush=True); input()"
@@ -259,7 +259,7 @@ def test_database_open_elsewhere_is_named_with_its_holder(
     ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        with pytest.raises(LedgerBusyError, match=rf"\(PID {holder.pid}\)"):
+        with pytest.raises(LedgerBusyError, match=rf"`python.*\(PID {holder.pid}, running"):
             push(shop)
         with pytest.raises(PipelineStepFailed) as stopped:
             shop.run(ORDERS, table_name="orders")
