@@ -48,8 +48,9 @@ class Held:
         }
 
     def __str__(self) -> str:
+        requests = "1 request" if self.requests == 1 else f"{self.requests} requests"
         price = (
-            f"costs {self.requests} requests, about {self.minutes:.0f} minutes of quota;"
+            f"costs {requests}, about {self.minutes:.0f} minutes of quota;"
             f" --{self.accept.replace('_', '-')} ({self.accept}) lets them go"
         )
         if self.kind == RESEND:

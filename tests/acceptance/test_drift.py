@@ -86,7 +86,7 @@ def test_new_variant_is_held_and_told(shop: PlainShop) -> None:
         " coalesce(first_name, first_name__v_bigint::VARCHAR)",
     )
     assert "--accept-schema (accept_schema) lets them go" in report.summary
-    assert "costs 1 requests" in report.summary
+    assert "costs 1 request," in report.summary
     assert shop.held("p1@example.com")["Name"] == "Ada"
 
 
