@@ -1,6 +1,6 @@
 """The side-by-side suite: one server, one staged shop, every program in an environment of its own.
 
-    python tests/benchmarks/rivals/run.py [--only ours,drt] [--scenarios a,f10,h] [--orders 20000]
+    python tests/benchmarks/rivals/run.py [--only ours,drt] [--scenarios a,f10,h] [--orders 10000]
         [--environments FOLDER] [--results FILE | --read FILE] [--write-docs] [--verbose]
 
 Environments are made by pip when they are not there yet; with `--environments` they stay for the
@@ -41,7 +41,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="programs by key, comma-separated")
     parser.add_argument("--scenarios", default="", help="keys or letters, comma-separated")
-    parser.add_argument("--orders", type=int, default=20_000)
+    parser.add_argument("--orders", type=int, default=10_000)
     parser.add_argument("--environments", type=Path, help="folder that keeps the environments")
     parser.add_argument("--results", type=Path, help="file to write the scores to, as JSON")
     parser.add_argument("--read", type=Path, help="scores of an earlier run, instead of measuring")

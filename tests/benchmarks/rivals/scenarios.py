@@ -50,7 +50,7 @@ def scenarios(orders: int) -> list[Scenario]:
     return [
         *_changes(orders),
         *_poison(orders),
-        *_quotas(),
+        *_quotas(orders),
         _kills(orders),
         Scenario(
             "j",
@@ -151,7 +151,8 @@ def _poisoned(orders: int, count: int) -> frozenset[str]:
     return frozenset(map(str, chosen))
 
 
-def _quotas() -> list[Scenario]:
+def _quotas(orders: int) -> list[Scenario]:
+    limit = max(2, orders // 200)  # two windows full
     found = []
     for kind, hints, processes in product(("fixed", "sliding"), (True, False), (1, 2, 8)):
         shards = processes > 1
@@ -161,7 +162,7 @@ def _quotas() -> list[Scenario]:
                 f"h-{kind}-{'hints' if hints else 'bare'}-{processes}",
                 f"{kind} window, {'with' if hints else 'without'} Retry-After, {name}",
                 (Step("base"),),
-                behaviour=Behaviour(quota=Quota(100, 10, kind, hints)),
+                behaviour=Behaviour(quota=Quota(limit, 10, kind, hints)),
                 processes=processes,
                 waits=True,
             )
@@ -169,10 +170,10 @@ def _quotas() -> list[Scenario]:
     found.append(
         Scenario(
             "h-minute",
-            "100 in a true minute, sliding, without Retry-After, 1 process",
+            f"{limit} in a true minute, sliding, without Retry-After, 1 process",
             (Step("base"),),
             "Backoff in fixed seconds that survives ten seconds may not survive a minute.",
-            Behaviour(quota=Quota(100, 60, "sliding", hints=False)),
+            Behaviour(quota=Quota(limit, 60, "sliding", hints=False)),
             waits=True,
         )
     )

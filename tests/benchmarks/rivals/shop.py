@@ -21,7 +21,7 @@ __all__ = ["LARGE", "LINES_PER_ORDER", "VERSIONS", "Shop", "Staging", "document"
 
 LINES_PER_ORDER = 3
 FAT_LINES = 300
-LARGE = 5
+LARGE = 10
 _OPENED = datetime(2024, 1, 1, tzinfo=UTC)
 _TODAY = datetime(2026, 11, 20, tzinfo=UTC)
 
