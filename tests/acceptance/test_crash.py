@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from replenit_destination.sandbox.replenit import ReplenitSandbox
+from tests.acceptance.harness.deaths import Kill
 from tests.acceptance.harness.oracle import Rules
-from tests.acceptance.harness.world import Kill, World
+from tests.acceptance.harness.world import World
 from tests.doubles.shop import Shop
 from tests.doubles.staged_shop import FORMS, Form, StagedShop
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -18,9 +16,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from replenit_destination.exceptions import ActivationError
 from replenit_destination.sandbox.faults import Fault, Poison
+from tests.acceptance.harness.deaths import Kill
 from tests.acceptance.harness.edits import EDITS, apply
 from tests.acceptance.harness.oracle import CHILDREN, ENTITIES, documents, keys
-from tests.acceptance.harness.world import Kill, World
+from tests.acceptance.harness.pace import new_folder, quicken
+from tests.acceptance.harness.world import World
 from tests.doubles.shop import Shop
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Sequences(RuleBasedStateMachine):
 
     @initialize(customers=st.integers(1, 3), orders=st.integers(0, 4))
     def open(self, customers: int, orders: int) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="replenit-sequence-"))
+        self.folder = new_folder()
         self.world = World(
             self.folder,
             self.choices,
@@ -64,6 +64,7 @@ class Sequences(RuleBasedStateMachine):
             switches={"error_style": self.style},
             shop=Shop.sample(customers=customers, products=2, orders=orders),
         )
+        quicken(self.world.staged.connection)
         self.shelf: list[Any] = []  # products and variants that may return
         self.poisoned = False
         self.loaded = False

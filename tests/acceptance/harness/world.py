@@ -2,20 +2,16 @@
 
     edit the shop ── load ──► staged tables ── push ──► sandbox's state == the oracle's
 
-A push can be killed: then the ledger goes on from the bytes that were on disk at that moment, as
-after `kill -9`, and whatever the dying run wrote while it unwound is lost.
+A push can be killed (`deaths`): then the ledger goes on from the bytes that were on disk.
 """
 
 from __future__ import annotations
 
 import json
 import random
-import shutil
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-
-import duckdb
 
 from replenit_destination.engine.mapping import Mapping
 from replenit_destination.engine.quota import UnlimitedQuota
@@ -23,6 +19,7 @@ from replenit_destination.engine.run import PushOptions, push
 from replenit_destination.sandbox.replenit.service import API_KEY, TENANT_ID, ReplenitService
 from replenit_destination.targets.replenit.configuration import ReplenitSettings
 from replenit_destination.targets.replenit.target import ReplenitTarget
+from tests.acceptance.harness.deaths import Killed, Mortal
 from tests.acceptance.harness.oracle import CHILDREN, Documents, Oracle, Rules, plain
 from tests.doubles.clock import FakeClock
 from tests.doubles.sandboxed import ServiceTransport
@@ -34,25 +31,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from replenit_destination.engine.report import Report
-    from replenit_destination.engine.target import Answer, Request
+    from tests.acceptance.harness.deaths import Kill
 
-__all__ = ["Call", "Kill", "Killed", "World", "delivered"]
+__all__ = ["Call", "World", "delivered"]
 
 HOST = "http://127.0.0.1:1"
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing in the program catches it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """When a push dies: at its nth request, before or after the vendor's work, or its nth look at
-    the clock.
-    """
-
-    at: int
-    where: str = "after"  # before, after, clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,22 +123,26 @@ class World:
         self.pushes += 1
         seen = self.service.journal.total
         transport = ServiceTransport(self.service, self.settings["api_key"])
-        deadly = _Deadly(self, transport, kill)
+        heir = self.folder / f"shop.ledger-{self.pushes}.duckdb"
+        mortal = Mortal(transport, self.clock, self.ledger, heir, kill)
+        staged = self.staged.staged
+        if kill and kill.where == "statement":
+            staged = replace(staged, connection=mortal.connection(self.staged.connection))
         target = ReplenitTarget(ReplenitSettings(**self.settings), clock=self.clock.now)
         try:
             return push(
-                self.staged.staged,
+                staged,
                 target,
                 self.mapping.entities(target.entities),
-                transport=deadly,
+                transport=mortal,
                 ledger=self.ledger,
-                clock=deadly,
+                clock=mortal,
                 random=random.Random(self.pushes),
                 options=PushOptions(**{"workers": 0, **options}),
                 quota=UnlimitedQuota(),
             )
         except Killed:
-            self.ledger = deadly.survivor
+            self.ledger = heir
             return None
         finally:
             self.calls = [_call(entry) for entry in self.service.journal.requests(since=seen)]
@@ -182,10 +169,14 @@ class World:
 
     def entries(self, columns: str = "*") -> list[dict[str, Any]]:
         """Return the ledger's entries."""
-        with duckdb.connect(str(self.ledger)) as connection:
-            rows = connection.execute(f"SELECT {columns} FROM entry ORDER BY ALL")
-            names = [column[0] for column in rows.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+        with self.staged.connection.cursor() as cursor:
+            cursor.execute(f"ATTACH '{self.ledger}' AS told (READ_ONLY)")
+            try:
+                rows = cursor.execute(f"SELECT {columns} FROM told.entry ORDER BY ALL")
+                names = [column[0] for column in rows.description or ()]
+                return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+            finally:
+                cursor.execute("DETACH told")
 
     def assert_ledger_agrees(self) -> None:
         """Check that the ledger holds exactly the vendor's keys and children, nothing in doubt."""
@@ -215,58 +206,6 @@ class World:
                 if what == "emptied"
             }
         )
-
-
-class _Deadly:
-    """The transport and the clock of one push; one of them may be the last thing it uses."""
-
-    def __init__(self, world: World, transport: ServiceTransport, kill: Kill | None) -> None:
-        self._world = world
-        self._transport = transport
-        self._kill = kill
-        self._requests = 0
-        self._looks = 0
-        self._dead = False
-        self.survivor = world.ledger
-
-    def __call__(self, request: Request) -> Answer:
-        self._requests += 1
-        mine = self._kill and self._requests == self._kill.at
-        if self._dead or (mine and self._kill.where == "before"):
-            self._die()
-        answer = self._transport(request)
-        if mine and self._kill.where == "after":
-            self._die()
-        return answer
-
-    def now(self) -> float:
-        self._look()
-        return self._world.clock.now()
-
-    def monotonic(self) -> float:
-        self._look()
-        return self._world.clock.monotonic()
-
-    def wait(self, seconds: float, wake: Any = None) -> None:
-        self._look()
-        self._world.clock.wait(seconds, wake)
-
-    def _look(self) -> None:
-        self._looks += 1
-        if self._dead or (
-            self._kill and self._kill.where == "clock" and self._looks == self._kill.at
-        ):
-            self._die()
-
-    def _die(self) -> None:
-        if not self._dead:
-            self._dead = True
-            self.survivor = self._world.folder / f"shop.ledger-{self._world.pushes}.duckdb"
-            for ending in ("", ".wal"):
-                source = self._world.ledger.with_name(self._world.ledger.name + ending)
-                if source.exists():
-                    shutil.copyfile(source, self.survivor.with_name(self.survivor.name + ending))
-        raise Killed
 
 
 def _call(entry: Any) -> Call:
