@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from replenit_destination.engine.batching import halves
+from replenit_destination.engine.diagnosis import Group
 from replenit_destination.engine.documents import Outcome, Verdict
 from replenit_destination.engine.target import Reading, Ruling
 from replenit_destination.engine.worklist import Work
@@ -90,17 +91,21 @@ class Answers:
                 self.limits.too_large(work.batch)
                 self._halve(work, str(error))
                 return []
-        return self._failed(work, str(error), None)
+        reached = error.reason not in {"refused", "tls"}
+        return self._failed(work, str(error), None, reached=reached)
 
     def _accepted(self, work: Work, reading: Reading) -> list[Outcome]:
         batch = work.batch
         self.health.succeeded()
         self.limits.accepted(batch)
-        self.diagnosis.learn(good=len(batch.items))
         if work.probe:
-            self.diagnosis.cleared(work.probe)
+            self.diagnosis.learn(good=len(batch.items))
+            self.diagnosis.answered(work.probe, accepted=True)
         sent = len(batch.items)
         if reading.confirmed is not None and reading.confirmed < sent and not batch.is_removal:
+            if self.options.confirm and reading.confirmed > 0:
+                self._in_halves(work)
+                return []
             for item in batch.items:
                 self.solo.refused(item)
             reason = f"{reading.confirmed} of {sent} confirmed"
@@ -115,10 +120,10 @@ class Answers:
         batch = work.batch
         self.health.succeeded()
         if work.probe:
-            self.diagnosis.undecided(work.probe)
+            self.diagnosis.answered(work.probe, accepted=False)
         named = self._named(batch.items, reading.pointers)
         if not named:
-            self.diagnosis.suspect(batch.items, batch, reading.words)
+            self.diagnosis.suspect(Group(batch.items, batch, reading.words))
             return []
         self.diagnosis.learn(bad=len(named))
         outcomes = []
@@ -131,7 +136,7 @@ class Answers:
             again = self.numbering.batch(rest, parent=batch)
             self.worklist.add(Work(again, intended=True, rest=True))
         else:
-            self.diagnosis.suspect(rest, batch, reading.words, guilty=False)
+            self.diagnosis.suspect(Group(rest, batch, reading.words, guilty=False, named=True))
         return outcomes
 
     @staticmethod
@@ -161,7 +166,7 @@ class Answers:
             self.diagnosis.learn(bad=1)
             self.solo.refused(work.batch.items[0])
             if work.probe:
-                self.diagnosis.undecided(work.probe)
+                self.diagnosis.answered(work.probe, accepted=False)
             reason = f"the service does not take {work.batch.size_bytes} bytes in one request"
             return self._outcomes(work, work.batch.items, Verdict.QUARANTINED, reading, reason)
         self.limits.too_large(work.batch)
@@ -170,12 +175,15 @@ class Answers:
 
     def _halve(self, work: Work, words: str) -> None:
         if work.probe:
-            self.diagnosis.undecided(work.probe)
+            self.diagnosis.answered(work.probe, accepted=False)
+            for half in halves(work.batch.items):
+                self.diagnosis.suspect(Group(half, work.batch, words, guilty=False))
+        else:
+            self._in_halves(work)
+
+    def _in_halves(self, work: Work) -> None:
         for half in halves(work.batch.items):
-            if work.probe:
-                self.diagnosis.suspect(half, work.batch, words, guilty=False)
-            else:
-                self.worklist.add(work.part(self.numbering.batch(half, parent=work.batch)))
+            self.worklist.add(work.part(self.numbering.batch(half, parent=work.batch)))
 
     def _throttled(self, work: Work, reading: Reading) -> list[Outcome]:
         now = self.clock.monotonic()
@@ -192,9 +200,11 @@ class Answers:
         logger.warning("The service asks to wait for %.0f seconds.", seconds)
         return []
 
-    def _failed(self, work: Work, words: str, asked: float | None) -> list[Outcome]:
+    def _failed(
+        self, work: Work, words: str, asked: float | None, *, reached: bool = True
+    ) -> list[Outcome]:
         now = self.clock.monotonic()
-        self.health.failed(now, searching=work.probe is not None)
+        self.health.failed(now, searching=work.probe is not None, reached=reached)
         work.failures += 1
         attempts = self.options.max_attempts
         if work.probe:  # a search multiplies what each of its requests costs
@@ -222,9 +232,9 @@ class Answers:
         fails for everything, circuit or retry budget end the delivery before this does harm.
         """
         if work.probe:
-            self.diagnosis.undecided(work.probe)
+            self.diagnosis.answered(work.probe, accepted=False)
         if len(work.batch.items) > 1:
-            self.diagnosis.suspect(work.batch.items, work.batch, words)
+            self.diagnosis.suspect(Group(work.batch.items, work.batch, words))
             return []
         reason = f"no usable answer to {work.failures} requests: {words}"
         return self._outcomes(work, work.batch.items, Verdict.BACKLOG, None, reason)
@@ -233,7 +243,8 @@ class Answers:
         if self.fatal is None:
             self.fatal = reading.error or RuntimeError(reading.words or "the target said stop")
         if work.probe:
-            self.diagnosis.undecided(work.probe)
+            self.diagnosis.returned(work.probe)
+            return []
         return self._outcomes(work, work.batch.items, Verdict.BACKLOG, reading, reading.words)
 
     @staticmethod

@@ -48,16 +48,18 @@ class LearnedLimits:
         limits: The target's own limits per entity.
         learned: Entity → bytes per request, from an earlier run; changed in place, to be kept for
             the next one.
+        accepted_since: Entity → requests taken since its bytes changed; the same.
     """
 
     def __init__(
         self,
         limits: Callable[[str], BatchLimits],
         learned: MutableMapping[str, int] | None = None,
+        accepted_since: MutableMapping[str, int] | None = None,
     ) -> None:
         self._limits = limits
-        self._since_learned: dict[str, int] = {}
         self.learned: MutableMapping[str, int] = {} if learned is None else learned
+        self.accepted_since = {} if accepted_since is None else accepted_since
 
     def __call__(self, entity: str) -> BatchLimits:
         """Return how much one request of this entity may hold now."""
@@ -70,14 +72,14 @@ class LearnedLimits:
         size = sum(len(item.body) + 1 for item in larger_half) + 1
         ceiling = max(SMALLEST_LEARNED_BYTES, size)
         self.learned[batch.entity] = min(ceiling, self(batch.entity).bytes)
-        self._since_learned[batch.entity] = 0
+        self.accepted_since[batch.entity] = 0
 
     def accepted(self, batch: Batch) -> None:
         """Note that the service took a body; after enough of them the next ones may be larger."""
         if batch.entity not in self.learned:
             return
-        taken = self._since_learned.get(batch.entity, 0) + 1
-        self._since_learned[batch.entity] = taken % GROW_AFTER_BATCHES
+        taken = self.accepted_since.get(batch.entity, 0) + 1
+        self.accepted_since[batch.entity] = taken % GROW_AFTER_BATCHES
         if taken < GROW_AFTER_BATCHES:
             return
         larger = int(self.learned[batch.entity] * GROWTH)

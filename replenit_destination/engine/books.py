@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from replenit_destination.engine.documents import Batch, Item, Outcome
     from replenit_destination.engine.ledger import Ledger
+    from replenit_destination.engine.lessons import Lessons
     from replenit_destination.engine.target import EntitySpec
     from replenit_destination.engine.validation import Links
 
@@ -33,12 +34,21 @@ class Books:
         ledger: The account's ledger.
         links: What documents must know of those they point to.
         specs: The target's entities by name.
+        lessons: Keeps what became suspect together.
     """
 
-    def __init__(self, ledger: Ledger, links: Links, specs: Mapping[str, EntitySpec]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        links: Links,
+        specs: Mapping[str, EntitySpec],
+        lessons: Lessons,
+    ) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         self.parents: dict[tuple[str, str], bool] = {}
+        self.ended = 0
         self._ledger = ledger
+        self._lessons = lessons
         self._links = links
         self._gates = {name: spec.gate for name, spec in specs.items()}
         self._unwritten: list[Outcome] = []
@@ -67,7 +77,9 @@ class Books:
         self._unwritten.clear()
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Record outcomes of requests."""
+        """Record outcomes of requests; those that became suspect together come together."""
+        if outcomes and outcomes[0].verdict is Verdict.SUSPECT:
+            self._lessons.keep_suspects(outcomes)
         self._unwritten += outcomes
         for outcome in outcomes:
             self._learn(outcome)
@@ -87,6 +99,7 @@ class Books:
 
     def _learn(self, outcome: Outcome) -> None:
         item, verdict = outcome.item, outcome.verdict
+        self.ended += verdict is not Verdict.BACKLOG
         taken = verdict in _TAKEN
         if isinstance(item, Removal):
             if taken:

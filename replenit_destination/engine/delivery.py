@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from replenit_destination.engine.answers import Answers
@@ -30,14 +31,15 @@ from replenit_destination.engine.target import TransportError
 from replenit_destination.engine.turns import Turns
 from replenit_destination.engine.workers import Workers
 from replenit_destination.engine.worklist import Worklist
-from replenit_destination.exceptions import DeliveryError, ServiceUnavailableError
+from replenit_destination.exceptions import ServiceUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, MutableMapping, Sequence
     from random import Random
 
     from replenit_destination.engine.clock import Clock
-    from replenit_destination.engine.documents import Batch, Item
+    from replenit_destination.engine.diagnosis import Group
+    from replenit_destination.engine.documents import Item
     from replenit_destination.engine.progress import Progress
     from replenit_destination.engine.quota import Grant, Quota
     from replenit_destination.engine.recorder import Recorder
@@ -70,7 +72,8 @@ class Delivery:
         give_way: Asked before each request, so it must be cheap, and at least every `poll_seconds`;
             true ends the delivery cleanly where there is anything left to send.
         promotions: Solo class → acceptances, remembered per tenant; changed in place.
-        learned_bytes: Entity → largest body, remembered per tenant; changed in place.
+        limits: How much one request may hold, as remembered per tenant; default the target's.
+        remaining: Returns how many items of the run have no verdict yet.
     """
 
     def __init__(
@@ -87,7 +90,8 @@ class Delivery:
         progress: Progress | None = None,
         options: DeliveryOptions | None = None,
         promotions: MutableMapping[str, int] | None = None,
-        learned_bytes: MutableMapping[str, int] | None = None,
+        limits: LearnedLimits | None = None,
+        remaining: Callable[[], int] | None = None,
     ) -> None:
         self._target = target
         self._transport = transport
@@ -98,13 +102,14 @@ class Delivery:
         self._give_way = give_way
         self._progress = progress or NullProgress()
         self._options = options = options or DeliveryOptions()
-        self.tally = Tally()
+        self.tally = tally = Tally()
+        self._remaining = remaining or (lambda: tally.verdicts[Verdict.BACKLOG])
         self.halted: Halt | None = None
         numbering = Numbering()
-        limits = LearnedLimits(target.limits, learned_bytes)
+        limits = limits or LearnedLimits(target.limits)
         packer = Packer(limits, numbering)
         self._worklist = Worklist()
-        self._diagnosis = Diagnosis(options.diagnosis)
+        self._diagnosis = Diagnosis(options.diagnosis, limits)
         solo = SoloLane(
             {} if promotions is None else promotions,
             share=options.solo_share,
@@ -114,6 +119,7 @@ class Delivery:
             options.circuit,
             retry_budget_seconds=options.retry_budget_seconds,
             throttle_budget_seconds=options.throttle_budget_seconds,
+            first_contact_seconds=options.first_contact_seconds,
         )
         self._answers = Answers(
             worklist=self._worklist,
@@ -137,6 +143,7 @@ class Delivery:
             packer,
             solo,
             numbering,
+            diagnosis=self._diagnosis,
             options=options,
             refuse=self._backlog,
         )
@@ -147,11 +154,18 @@ class Delivery:
         self._halted_at = 0.0
         self._abandoned = False
 
-    def deliver(self, items: Iterable[Item], *, label: str = "", total: int | None = None) -> None:
+    def deliver(
+        self,
+        items: Iterable[Item],
+        *,
+        suspects: Iterable[Group] = (),
+        label: str = "",
+        total: int | None = None,
+    ) -> None:
         """Deliver one stage and return when every item taken from it has its outcome on record.
 
-        Items are pulled as they are needed. After a halt (see `halted`) nothing is pulled, at once
-        or from then on.
+        Items are pulled as they are needed, `suspects` (groups of earlier runs) as far as the
+        search budget goes. After a halt (see `halted`) nothing is pulled, at once or from then on.
 
         Raises:
             DeliveryError: A setting is wrong or the service failed for too long. What was in flight
@@ -164,7 +178,7 @@ class Delivery:
         self._label = label or None
         if total is not None:
             self._progress.update("Delivered", inc=0, total=total, label=self._label)
-        self._intake.open(items)
+        self._intake.open(items, suspects)
         self._health.begin()
         workers = Workers(self._transport, self._options.workers)
         try:
@@ -172,7 +186,7 @@ class Delivery:
         finally:
             workers.close(join=not self._flights and not self._abandoned)
         if self._answers.fatal is not None:
-            raise self._error(self._answers.fatal)
+            raise self.tally.told(self._answers.fatal, self._remaining())
 
     def _run(self, workers: Workers) -> None:
         while True:
@@ -232,7 +246,11 @@ class Delivery:
         """End what the budgets of search and solo lane leave no room for."""
         while self._diagnosis.overfull:
             self._give_up_group()
-        if self._intake.pulling or self._flights or self._worklist:
+        if self._flights or self._worklist:
+            return
+        if not self._diagnosis.affordable(self.tally.requests):
+            self._intake.leave_suspects()
+        if self._intake.pulling:
             return
         self._intake.refuse_solo("the solo lane's share of the requests is used up")
         while self._diagnosis and not self._diagnosis.affordable(self.tally.requests):
@@ -294,14 +312,12 @@ class Delivery:
         self._conclude([Outcome(item, Verdict.BACKLOG, reason=reason) for item in items])
 
     def _give_up_group(self) -> None:
-        group = self._diagnosis.give_up()
-        self._suspects(group.items, group.batch, group.words, "the search budget is used up")
+        self._suspects(self._diagnosis.give_up(), "the search budget is used up")
 
-    def _suspects(self, items: Iterable[Item], batch: Batch, words: str, why: str) -> None:
+    def _suspects(self, group: Group, why: str) -> None:
         reason = f"refused together with others; {why}"
-        self._conclude(
-            [Outcome(i, Verdict.SUSPECT, batch.number, reason=reason, words=words) for i in items]
-        )
+        one = partial(Outcome, reason=reason, words=group.words, guilty=group.guilty)
+        self._conclude([one(item, Verdict.SUSPECT, group.batch.number) for item in group.items])
 
     # Ending
 
@@ -343,16 +359,21 @@ class Delivery:
         """Give all that is not in flight its outcome; again when answers bring work back."""
         reason = f"the run ended first ({self.halted})"
         for work in self._worklist.drain():
-            if work.probe:
-                self._diagnosis.undecided(work.probe)
-            self._backlog(work.batch.items, reason)
+            self._shelve(work, reason)
         while self._diagnosis:
             group = self._diagnosis.give_up()
-            if group.guilty:
-                self._suspects(group.items, group.batch, group.words, reason)
-            else:
+            if group.named and not group.guilty:
                 self._backlog(group.items, reason)
+            else:
+                self._suspects(group, reason)
         self._intake.close(reason)
+
+    def _shelve(self, work: Work, reason: str) -> None:
+        """Leave work to the next run; what was being searched goes back to its group."""
+        if work.probe:
+            self._diagnosis.returned(work.probe)
+        else:
+            self._backlog(work.batch.items, reason)
 
     def _landed(self) -> bool:
         """Whether nothing is in flight, or what is has had its time to come back."""
@@ -361,23 +382,8 @@ class Delivery:
         patience = self._options.grace_seconds if hurried else self._options.landing_seconds
         if self._flights and waited >= patience:
             for flight in self._flights.values():
-                self._backlog(flight.work.batch.items, "no answer before the run ended")
-                if flight.work.probe:
-                    self._diagnosis.undecided(flight.work.probe)
+                self._shelve(flight.work, "no answer before the run ended")
             self._flights.clear()
             self._abandoned = True
             self._shed()
         return not self._flights
-
-    def _error(self, error: Exception) -> Exception:
-        """Return the error with what was delivered, what remains and how to go on."""
-        if not isinstance(error, DeliveryError):
-            return error
-        accepted = self.tally.verdicts[Verdict.ACCEPTED] + self.tally.verdicts[Verdict.UNCONFIRMED]
-        told = type(error)(
-            f"{error} {accepted} documents and deletes were accepted in this run, "
-            f"{self.tally.verdicts[Verdict.BACKLOG]} that were about to be sent and all others "
-            "wait in the ledger: mend the cause and push again."
-        )
-        told.__cause__ = error.__cause__
-        return told

@@ -45,6 +45,10 @@ class DeliveryOptions:
     """Time this delivery may take, counted from its first stage; what is left then is backlog."""
     diagnosis: DiagnosisSettings = field(default_factory=DiagnosisSettings)
     """What searching refused batches may cost."""
+    confirm: bool = False
+    """Whether a batch that was accepted but not counted in full is halved until it is."""
+    first_contact_seconds: float = 30.0
+    """How long no connection may come about at the beginning before delivery stops."""
     solo_share: float = 0.20
     """Largest share of the requests for documents that must travel alone …"""
     solo_floor: int = 100

@@ -1,28 +1,36 @@
 """Finding the refused documents among good ones, in few requests.
 
     refused batch ── pointers name documents ──► those are quarantined, the rest is sent at once
-         └────────── no usable pointer ────────► a suspect group: searched by halves or by singles
+         └────────── no usable pointer ────────► a guilty group: a part of it is sent alone
+                       ├─ part accepted ─► the fault is in the other part
+                       └─ part refused ──► the fault is in this one; the other part is *open*
 
 A document is quarantined only for its own sake: named by the vendor, or refused when it travelled
-alone. Every request of a search also delivers: the good half of a group is accepted by the very
-request that clears it. Large groups go first, because they deliver most. When the budget is used
-up, what is left is *suspect*: not sent again in this run, narrowed down in a later one.
+alone. Every request of a search also delivers: the good part of a group is accepted by the very
+request that clears it. A part is chosen so that its refusal is an even bet: half of a group with
+one culprit, a single document where every other one is bad. Open parts wait until they fill a
+request together or nothing else is left to search. When the budget is used up, what is left is
+*suspect*: not sent again in this run, narrowed down in a later one from where this one stopped.
 """
 
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
-from functools import lru_cache
+import math
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from replenit_destination.engine.batching import halves
-
 if TYPE_CHECKING:
-    from replenit_destination.engine.documents import Batch, Item
+    from collections.abc import Callable
 
-__all__ = ["Diagnosis", "DiagnosisSettings", "Group", "Probe", "expected_requests"]
+    from replenit_destination.engine.documents import Batch, Item
+    from replenit_destination.engine.target import BatchLimits
+
+__all__ = ["Diagnosis", "DiagnosisSettings", "Group", "Probe"]
+
+FEW_FOUND = 3  # with so many found, their share among the documents searched says something
+SEVERAL = 2.0  # expected culprits from which a part smaller than half is the even bet
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,7 @@ class DiagnosisSettings:
     """What searching may cost.
 
     `share` is the largest share of the run's requests spent on searching, `floor` what may be spent
-    in any case (one bad document among a thousand takes about twenty), `waiting_documents` how many
+    in any case (one bad document among a thousand takes about twelve), `waiting_documents` how many
     may wait for their turn.
     """
 
@@ -40,31 +48,54 @@ class DiagnosisSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """A group to send, and the other part of the refused group it was taken from."""
+class Group:
+    """Documents that were refused together, or were left over from such a group.
+
+    `guilty`: at least one of them is at fault; otherwise that is open. `named`: refusals of this
+    group name documents. `intended`: the intent to send them is on record in this run. `earlier`:
+    an earlier run knew it, so the service may have changed its mind since.
+    """
 
     items: tuple[Item, ...]
-    batch: Batch
+    batch: Batch  # the refused batch they travelled in
     words: str
-    sibling: tuple[Item, ...] = ()
+    guilty: bool = True
+    named: bool = False
+    intended: bool = True
+    earlier: bool = False
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a withdrawal of consent is among them."""
+        return any(item.urgent for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Documents that were refused together, or were left over from such a group."""
+class Probe:
+    """What to send of a group, and the other part of it when the group is guilty."""
 
-    items: tuple[Item, ...]
-    batch: Batch  # the refused batch they travelled in first
-    words: str
-    guilty: bool  # at least one of them is at fault; otherwise that is open
+    group: Group
+    sibling: tuple[Item, ...] = ()
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The documents to send."""
+        return self.group.items
 
 
 class Diagnosis:
-    """The suspect groups of a run and the budget for searching them."""
+    """The groups a run must search and the budget for it.
 
-    def __init__(self, settings: DiagnosisSettings) -> None:
+    Args:
+        settings: What it may cost.
+        limits: How much one request of an entity may hold; open groups are sent together.
+    """
+
+    def __init__(self, settings: DiagnosisSettings, limits: Callable[[str], BatchLimits]) -> None:
         self._settings = settings
-        self._groups: list[tuple[int, int, Group]] = []
+        self._limits = limits
+        self._guilty: list[tuple[bool, int, int, Group]] = []
+        self._open: dict[tuple[bool, str, bool, bool, bool], list[Group]] = {}
         self._order = count()
         self._good = 0
         self._bad = 0
@@ -72,87 +103,140 @@ class Diagnosis:
         self.requests = 0
 
     def __len__(self) -> int:
-        return len(self._groups)
+        return len(self._guilty) + sum(map(len, self._open.values()))
 
     @property
     def overfull(self) -> bool:
         """Whether more documents wait than should be kept in memory."""
         return self._documents > self._settings.waiting_documents
 
-    def suspect(
-        self, items: tuple[Item, ...], batch: Batch, words: str, *, guilty: bool = True
-    ) -> None:
-        """Let a group wait for its search; `guilty` when it was refused, else it is merely open."""
-        if items:
-            group = Group(items, batch, words, guilty)
-            heapq.heappush(self._groups, (-len(items), next(self._order), group))
-            self._documents += len(items)
+    def suspect(self, group: Group) -> None:
+        """Let a group wait for its search."""
+        if not group.items:
+            return
+        self._documents += len(group.items)
+        if group.guilty:
+            place = (not group.urgent, -len(group.items), next(self._order), group)
+            heapq.heappush(self._guilty, place)
+        else:
+            entity = group.items[0].entity
+            pool = (not group.urgent, entity, group.named, group.intended, group.earlier)
+            self._open.setdefault(pool, []).append(group)
 
     def learn(self, *, good: int = 0, bad: int = 0) -> None:
-        """Note how many documents turned out good or bad; the search is planned by their rate."""
+        """Note how many searched documents turned out good or bad; parts are chosen by it."""
         self._good += good
         self._bad += bad
 
     def affordable(self, requests: int) -> bool:
-        """Return whether one more request may be spent in a run that has made so many."""
-        return self.requests < max(self._settings.floor, self._settings.share * requests)
+        """Return whether one more may be spent in a run that has made so many requests.
+
+        A withdrawal of consent is searched for whatever it costs.
+        """
+        spent = self.requests < max(self._settings.floor, self._settings.share * requests)
+        return (
+            spent
+            or bool(self._guilty and not self._guilty[0][0])
+            or not all(pool[0] for pool in self._open)
+        )
 
     def take(self) -> Probe:
         """Return what to send next; there must be a group. Counts as one request."""
         self.requests += 1
-        while True:
-            group = self._pop()
-            if not group.guilty or len(group.items) == 1:
-                return Probe(group.items, group.batch, group.words)
-            if self._by_singles(len(group.items)):
-                for item in group.items:
-                    self.suspect((item,), group.batch, group.words, guilty=False)
-                continue
-            first, second = halves(group.items)
-            return Probe(first, group.batch, group.words, sibling=second)
+        pool = min(self._open, key=lambda pool: (pool[0], -self._waiting(pool)), default=None)
+        if pool is None or (
+            self._guilty and self._guilty[0][0] <= pool[0] and not self._full(pool)
+        ):
+            return self._part()
+        return Probe(self._together(pool))
 
-    def cleared(self, probe: Probe) -> None:
-        """Note that a probe was accepted: then the fault is in its sibling."""
-        self.suspect(probe.sibling, probe.batch, probe.words)
+    def answered(self, probe: Probe, *, accepted: bool) -> None:
+        """Note what became of a probe; its own documents, if refused, come back as a group.
 
-    def undecided(self, probe: Probe) -> None:
-        """Note that a probe was refused or gave no answer: then its sibling is open."""
-        self.suspect(probe.sibling, probe.batch, probe.words, guilty=False)
+        The sibling of an accepted part is guilty, that of a refused one is open. What an earlier
+        run found guilty and is accepted now has cost nothing, and its sibling may be innocent too.
+        """
+        group = replace(probe.group, items=probe.sibling)
+        if accepted and group.earlier:
+            self.requests -= 1
+        guilty = accepted and not group.earlier
+        earlier = accepted and group.earlier
+        self.suspect(replace(group, guilty=guilty, earlier=earlier))
+
+    def returned(self, probe: Probe) -> None:
+        """Put a probe that got no answer back with its sibling, as the group it was taken from."""
+        items = probe.items + probe.sibling
+        self.suspect(replace(probe.group, items=items, guilty=bool(probe.sibling)))
 
     def give_up(self) -> Group:
-        """Return the largest waiting group, never to be sent in this run."""
-        return self._pop()
+        """Return a waiting group, the largest guilty one first, never to be sent in this run."""
+        if self._guilty:
+            return self._pop_guilty()
+        pool = next(iter(self._open))
+        return self._pop_open(pool)
 
-    def _pop(self) -> Group:
-        group = heapq.heappop(self._groups)[2]
+    def _part(self) -> Probe:
+        """Take the largest guilty group and split it."""
+        rate = self._rate()
+        group = self._pop_guilty()
+        size = len(group.items)
+        first = 1
+        if size > 1:
+            first = size // 2
+            if rate * size >= SEVERAL:
+                either = 1 - (1 - rate) ** size
+                first = max(1, min(first, _even(either / 2, rate)))
+        part = replace(group, items=group.items[:first])
+        return Probe(part, sibling=group.items[first:])
+
+    def _together(self, pool: tuple[bool, str, bool, bool, bool]) -> Group:
+        """Take open groups that fill a request, or less where a culprit among them is likely."""
+        rate = self._rate()
+        limits = self._limits(pool[1])
+        first = self._pop_open(pool)
+        items, size = list(first.items), sum(len(item.body) + 1 for item in first.items) + 1
+        while groups := self._open.get(pool):
+            more = sum(len(item.body) + 1 for item in groups[-1].items)
+            if len(items) + len(groups[-1].items) > limits.documents or size + more > limits.bytes:
+                break
+            items += self._pop_open(pool).items
+            size += more
+        if not first.named and rate * len(items) > 1:
+            most = max(1, min(len(items), _even(0.5, rate)))
+            self.suspect(replace(first, items=tuple(items[most:])))
+            items = items[:most]
+        return replace(first, items=tuple(items))
+
+    def _rate(self) -> float:
+        """Return the likely share of bad ones among the documents that wait.
+
+        Every guilty group holds one at least. The one to be searched next is known to, so it says
+        nothing about how many more there are.
+        """
+        seen = self._good + self._bad
+        known = self._bad + max(0, len(self._guilty) - 1)
+        settled = (self._bad - 1) / seen if self._bad >= FEW_FOUND else 0.0
+        return min(0.99, max(settled, known / max(1, seen + self._documents)))
+
+    def _waiting(self, pool: tuple[bool, str, bool, bool, bool]) -> int:
+        return sum(len(group.items) for group in self._open[pool])
+
+    def _full(self, pool: tuple[bool, str, bool, bool, bool]) -> bool:
+        return self._waiting(pool) >= self._limits(pool[1]).documents
+
+    def _pop_guilty(self) -> Group:
+        group = heapq.heappop(self._guilty)[3]
         self._documents -= len(group.items)
         return group
 
-    def _by_singles(self, size: int) -> bool:
-        seen = self._good + self._bad
-        rate = max(1 / size, self._bad / seen if seen else 0.0)
-        return size <= expected_requests(size, round(min(rate, 0.99), 3))
+    def _pop_open(self, pool: tuple[bool, str, bool, bool, bool]) -> Group:
+        group = self._open[pool].pop()
+        self._documents -= len(group.items)
+        if not self._open[pool]:
+            del self._open[pool]
+        return group
 
 
-@lru_cache(maxsize=4096)
-def expected_requests(size: int, rate: float) -> float:
-    """Return how many requests a search by halves takes in a refused group.
-
-    `rate` is the share of bad documents.
-
-    The first half is sent. Accepted: the fault is in the second, which is halved without being
-    sent. Refused: the first is halved and the second sent. A group of one is sent alone, for its
-    own reason.
-    """
-    if size == 1:
-        return 1.0
-    first, second = size // 2, size - size // 2
-    guilty_first = (1 - (1 - rate) ** first) / (1 - (1 - rate) ** size)
-    search_first = expected_requests(first, rate) if first > 1 else 0.0
-    guilty_second = 1 - (1 - rate) ** second
-    open_second = 1 + (guilty_second * expected_requests(second, rate) if second > 1 else 0.0)
-    return (
-        1
-        + guilty_first * (search_first + open_second)
-        + (1 - guilty_first) * expected_requests(second, rate)
-    )
+def _even(chance: float, rate: float) -> int:
+    """Return how many documents hold a bad one with this chance."""
+    return math.ceil(math.log(1 - chance) / math.log(1 - rate))

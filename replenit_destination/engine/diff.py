@@ -87,6 +87,7 @@ class Diff:
         tables: The staged dataset.
         fingerprint: Of the target's contract and settings and of the mapping.
         retry: Look at refused documents again although nothing about them changed.
+        confirm: Look again at documents that were accepted but perhaps not counted.
     """
 
     def __init__(
@@ -97,12 +98,14 @@ class Diff:
         fingerprint: str,
         *,
         retry: bool = False,
+        confirm: bool = False,
     ) -> None:
         self.work = work
         self.ledger = ledger
         self.tables = tables
         self.fingerprint = fingerprint
         self.retry = retry
+        self.confirm = confirm
 
     def compare(
         self, entity: BoundEntity, *, full: bool, also: str | None = None, force: bool = False
@@ -118,6 +121,8 @@ class Diff:
         name = entity.spec.name
         if self.retry:
             self._wake_refused(name)
+        if self.confirm:
+            self._doubt_unconfirmed(name)
         if also:
             self.ledger.add_backlog(name, "link", also)
         assembly = Assembly(entity, root=self._materialised_query(entity))
@@ -149,6 +154,14 @@ class Diff:
             f" AND entity = {literal(entity)} AND refusal IS NOT NULL"
         )
         self.ledger.add_backlog(entity, "retry", refused)
+
+    def _doubt_unconfirmed(self, entity: str) -> None:
+        """Take what was not counted for what it is: nobody knows whether the vendor has it."""
+        self.work.execute(
+            f"UPDATE {self.ledger.schema}.entry SET content_hash = NULL, backlog = 'unconfirmed'"
+            f" WHERE account = {self.ledger.account} AND entity = {literal(entity)}"
+            " AND NOT confirmed"
+        )
 
     def _drop_stale_evidence(self, entity: str) -> None:
         """Forget evidence of destruction for rows that are back."""

@@ -136,7 +136,8 @@ class Batch:
 class Outcome:
     """The verdict for one item, with the reason where it was not accepted.
 
-    `words` are the vendor's own, already stripped of personal data.
+    `words` are the vendor's own, already stripped of personal data. `guilty` is of suspects: one at
+    least of those that became suspect together is at fault.
     """
 
     item: Item
@@ -146,6 +147,7 @@ class Outcome:
     field: str = ""
     reason: str = ""
     words: str = ""
+    guilty: bool = False
 
 
 @lru_cache(maxsize=1 << 16)

@@ -7,6 +7,7 @@ next item of a key waits until the one before has its outcome.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from replenit_destination.engine.documents import Document, Removal, Verdict
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from replenit_destination.engine.batching import Numbering, Packer
     from replenit_destination.engine.delivery_options import DeliveryOptions
+    from replenit_destination.engine.diagnosis import Diagnosis, Group
     from replenit_destination.engine.documents import Batch, Item, Outcome
     from replenit_destination.engine.solo import SoloLane
     from replenit_destination.engine.worklist import Worklist
@@ -26,6 +28,7 @@ __all__ = ["Intake"]
 LOOKAHEAD_BATCHES = 2  # per worker: enough that no worker waits for packing
 DEFERRED_AT_MOST = 10_000
 OPEN_PARENTS_AT_MOST = 100_000
+GROUPS_AT_ONCE = 50  # suspect groups of earlier runs that are searched side by side
 SOLO_TRIAL = 200  # so many waiting solo documents start travelling before the stage's end
 
 
@@ -33,6 +36,7 @@ class Intake:
     """The way of an item from the stage's source to the worklist.
 
     Args:
+        diagnosis: Takes the groups that earlier runs left suspect.
         refuse: Called with items that cannot travel in this run, and the reason.
     """
 
@@ -43,6 +47,7 @@ class Intake:
         solo: SoloLane,
         numbering: Numbering,
         *,
+        diagnosis: Diagnosis,
         options: DeliveryOptions,
         refuse: Callable[[Iterable[Item], str], None],
     ) -> None:
@@ -50,6 +55,7 @@ class Intake:
         self._packer = packer
         self._solo = solo
         self._numbering = numbering
+        self._diagnosis = diagnosis
         self._options = options
         self._refuse = refuse
         self._keys = KeyOrder()
@@ -57,22 +63,24 @@ class Intake:
         self._open_parents: set[tuple[str, str]] = set()
         self._too_many_open: set[str] = set()
         self._source: Iterator[Item] | None = None
+        self._suspects: Iterator[Group] | None = None
         self._closed_because = ""
         self.failure: Exception | None = None  # the source's own, raised when all has its outcome
 
     @property
     def pulling(self) -> bool:
         """Whether the source may have more."""
-        return self._source is not None
+        return self._source is not None or self._suspects is not None
 
     @property
     def empty(self) -> bool:
         """Whether nothing taken waits here for its batch."""
         return not (self._packer or self._solo or self._released)
 
-    def open(self, items: Iterable[Item]) -> None:
+    def open(self, items: Iterable[Item], suspects: Iterable[Group]) -> None:
         """Begin a stage."""
         self._source = iter(items)
+        self._suspects = iter(suspects)
 
     def refill(self, requests: int) -> None:
         """Pull items until enough batches are ready, in a run that has made so many requests."""
@@ -82,6 +90,7 @@ class Intake:
             if self._keys.deferred >= DEFERRED_AT_MOST:
                 break
             self._pull(self._source)
+        self._recall(requests)
         if self._source is None and self._worklist.unsent == 0:
             self._line_up(self._packer.close())
         batches_done = self._source is None and self._worklist.unsent == 0
@@ -100,7 +109,7 @@ class Intake:
 
     def close(self, reason: str) -> None:
         """Take nothing more, and refuse what waits here and what comes out of later releases."""
-        self._source = None
+        self._source = self._suspects = None
         self._closed_because = reason
         for batch in self._packer.close():
             self._refuse(batch.items, reason)
@@ -110,6 +119,28 @@ class Intake:
     def refuse_solo(self, reason: str) -> None:
         """Refuse the documents that wait to travel alone."""
         self._refuse(self._solo.drain(), reason)
+
+    def leave_suspects(self) -> None:
+        """Take no more groups of earlier runs; they stay as the ledger has them."""
+        self._suspects = None
+
+    def _recall(self, requests: int) -> None:
+        """Take up groups of earlier runs while there is room and budget for them."""
+        while (
+            self._suspects is not None
+            and len(self._diagnosis) < GROUPS_AT_ONCE
+            and self._diagnosis.affordable(requests)
+        ):
+            try:
+                group = next(self._suspects, None)
+            except Exception as error:
+                self.failure = error
+                group = None
+            if group is None:
+                self._suspects = None
+            else:
+                items = tuple(item for item in group.items if self._keys.admit(item))
+                self._diagnosis.suspect(replace(group, items=items))
 
     def _pull(self, source: Iterator[Item]) -> None:
         try:

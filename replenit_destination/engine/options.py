@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from replenit_destination.engine.delivery_options import DeliveryOptions
+from replenit_destination.engine.diagnosis import DiagnosisSettings
+from replenit_destination.exceptions import SettingsError
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -28,6 +32,10 @@ class PushOptions:
         max_requests: Stop cleanly after so many requests.
         max_seconds: Stop cleanly after so many seconds of delivery.
         workers: Requests under way at once; 0 sends on the calling thread.
+        max_attempts: Sendings of one batch without a usable answer before it is searched.
+        retry_budget_seconds: How long every request may fail before delivery stops.
+        diagnosis_share: Part of the requests that may search refused batches; 1 is no limit.
+        confirm: Send again what the vendor took without counting it, to find out which it was.
         quota_share: Part of the account's quota to use.
         memory_limit: DuckDB's, while this runs.
         lock_wait_seconds: How long to wait for a database that another process has open.
@@ -44,6 +52,38 @@ class PushOptions:
     max_requests: int | None = None
     max_seconds: float | None = None
     workers: int = 4
+    max_attempts: int = 10
+    retry_budget_seconds: float = 300.0
+    diagnosis_share: float = 0.10
+    confirm: bool = False
     quota_share: float = 0.8
     memory_limit: str = "512MB"
     lock_wait_seconds: float = 300.0
+
+    def __post_init__(self) -> None:
+        """Refuse values no delivery can work with.
+
+        Raises:
+            SettingsError: Names the setting.
+        """
+        for name, fits, rule in (
+            ("max_attempts", self.max_attempts >= 1, "at least 1"),
+            ("retry_budget_seconds", self.retry_budget_seconds >= 0, "0 or more seconds"),
+            ("diagnosis_share", 0 <= self.diagnosis_share <= 1, "between 0 and 1"),
+        ):
+            if not fits:
+                message = f"{name}: must be {rule}."
+                raise SettingsError(message)
+
+    @property
+    def delivery(self) -> DeliveryOptions:
+        """How the delivery behaves under these options."""
+        return DeliveryOptions(
+            workers=self.workers,
+            max_requests=self.max_requests,
+            max_seconds=self.max_seconds,
+            max_attempts=self.max_attempts,
+            retry_budget_seconds=self.retry_budget_seconds,
+            diagnosis=DiagnosisSettings(share=self.diagnosis_share),
+            confirm=self.confirm,
+        )

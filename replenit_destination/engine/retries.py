@@ -1,7 +1,9 @@
 """How the engine behaves while the service fails: how long to wait, and when to give up.
 
-Two rules end a delivery early. The *circuit*: most of the last answers were failures, so the rest
-would be too. The *retry budget*: nothing at all has succeeded for too long.
+Three rules end a delivery early. The *circuit*: most of the last answers were failures, so the rest
+would be too. The *retry budget*: nothing at all has succeeded for too long. *First contact*: never
+since the beginning was there a connection, so that the address is more likely wrong than the
+service down.
 """
 
 from __future__ import annotations
@@ -58,10 +60,13 @@ class Health:
         *,
         retry_budget_seconds: float,
         throttle_budget_seconds: float,
+        first_contact_seconds: float = math.inf,
     ) -> None:
         self._circuit = circuit
         self._retry_budget_seconds = retry_budget_seconds
         self._throttle_budget_seconds = throttle_budget_seconds
+        self._first_contact_seconds = first_contact_seconds
+        self._reached = False
         self._recent: deque[bool] = deque(maxlen=circuit.window)
         self._failing_since: float | None = None
         self._throttled_since: float | None = None
@@ -89,18 +94,23 @@ class Health:
     def succeeded(self) -> None:
         """Note an answer that shows the service at work."""
         self._recent.append(True)
+        self._reached = True
         self._failing_since = self._throttled_since = None
         self.failures_in_a_row = self.throttles_in_a_row = 0
         self.successes += 1
 
-    def failed(self, now: float, *, searching: bool = False) -> None:
+    def failed(self, now: float, *, searching: bool = False, reached: bool = True) -> None:
         """Note a transient failure: no answer, or a server error.
 
-        While searching for a document that makes the service fail, failures are what is expected,
-        so they do not count for the circuit.
+        Args:
+            now: Monotonic time.
+            searching: For a document that makes the service fail: failures are what is expected
+                then, so they do not count for the circuit.
+            reached: Whether there was a connection at all.
         """
         if not searching:
             self._recent.append(False)
+        self._reached = self._reached or reached
         self._failures += 1
         self.failures_in_a_row += 1
         self._last_trouble = now
@@ -109,6 +119,7 @@ class Health:
 
     def throttled(self, now: float) -> None:
         """Note a throttled request: being told to wait is no fault of the service."""
+        self._reached = True
         self.throttles_in_a_row += 1
         self._last_trouble = now
         if self._throttled_since is None:
@@ -124,6 +135,9 @@ class Health:
         failed = self._recent.count(False)
         if len(self._recent) == window and failed >= self._circuit.share * window:
             return f"{failed} of the last {window} requests failed"
+        if not self._reached and self._lasted(self._failing_since) > self._first_contact_seconds:
+            seconds = f"{self._first_contact_seconds:.0f} seconds"
+            return f"no connection to it came about in {seconds}; check `base_url` and the network"
         few = max(self.failures_in_a_row, self.throttles_in_a_row) < FEW_FAILURES
         if not few and self._lasted(self._failing_since) > self._retry_budget_seconds:
             return f"no request succeeded for {self._retry_budget_seconds:.0f} seconds"

@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 import uuid
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from replenit_destination.engine.binding import BoundEntity, Tables
 from replenit_destination.engine.books import Books
 from replenit_destination.engine.closing import conclude
-from replenit_destination.engine.delivery import Delivery, DeliveryOptions
+from replenit_destination.engine.delivery import Delivery
 from replenit_destination.engine.diff import Comparison, Diff, create_tables
 from replenit_destination.engine.documents import (
     Document,
@@ -31,19 +30,21 @@ from replenit_destination.engine.documents import (
     Removal,
     Verdict,
 )
+from replenit_destination.engine.doubts import Doubts
 from replenit_destination.engine.evidence import collect
 from replenit_destination.engine.guards import Withheld
 from replenit_destination.engine.ledger import Ledger
+from replenit_destination.engine.lessons import Lessons
 from replenit_destination.engine.options import PushOptions
 from replenit_destination.engine.removals import Removals
 from replenit_destination.engine.report import Report
 from replenit_destination.engine.resends import Resends
 from replenit_destination.engine.schema_hold import SchemaHold
-from replenit_destination.engine.sql import relation
+from replenit_destination.engine.sql import computed, relation
 from replenit_destination.engine.staging import Staged
-from replenit_destination.engine.validation import Links, Validation, read_pending
+from replenit_destination.engine.validation import Links, Validation
 from replenit_destination.engine.workplace import shared_quota, workplace
-from replenit_destination.exceptions import ActivationError, MappingError, MappingFault
+from replenit_destination.exceptions import ActivationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -60,8 +61,6 @@ if TYPE_CHECKING:
 __all__ = ["PushOptions", "Report", "Staged", "push", "remember"]
 
 logger = logging.getLogger(__name__)
-
-_T = TypeVar("_T")
 
 
 def push(
@@ -123,11 +122,9 @@ def push(
             give_way=give_way,
             progress=progress,
             promotions=run.promotions,
-            options=DeliveryOptions(
-                workers=options.workers,
-                max_requests=options.max_requests,
-                max_seconds=options.max_seconds,
-            ),
+            limits=run.limits,
+            remaining=run.remaining,
+            options=options.delivery,
         )
         return run.push(delivery)
 
@@ -153,22 +150,6 @@ def remember(
         run = _Run(staged, target, mapping, place, clock, options)
         run.ledger.fold()
         run.bind()
-
-
-def _computed(place: str, action: Callable[[], _T]) -> _T:
-    """Return what the action returns; a value it cannot compute is a fault of the mapping.
-
-    Raises:
-        MappingError: Names the place; DuckDB's own words would quote the value.
-    """
-    try:
-        return action()
-    except (duckdb.DataError, duckdb.InvalidInputException) as error:
-        column = re.search(r"when casting from source column (\w+)", str(error))
-    what = f"a value of column `{column[1]}`" if column else "a value of some row"
-    cause = f"{what} cannot be computed with; TRY_CAST and TRY(…) give NULL in its place"
-    # Raised out here, so that no foreign error with the value in it hangs on as its context.
-    raise MappingError([MappingFault(place, cause)])
 
 
 class _Run:
@@ -206,7 +187,10 @@ class _Run:
         self.promotions = self.ledger.promotions()
         self.report = Report(target.name, target.tenant)
         self.links = Links()
-        self.books = Books(self.ledger, self.links, self.specs)
+        self.lessons = Lessons(self.ledger)
+        self.limits = self.lessons.limits(target.limits)
+        self.books = Books(self.ledger, self.links, self.specs, self.lessons)
+        self.undertaken = 0
         self.compared: dict[str, Comparison] = {}
         self.keep_children: set[str] = set()
         self.held: dict[str, dict[str, int]] = {}
@@ -243,7 +227,9 @@ class _Run:
         with self._timed("record"):
             self.books.flush()
             self.ledger.keep_promotions(self.promotions)
+            self.lessons.keep_sizes(self.limits)
             self.ledger.fold()
+            self.lessons.forget_cleared()
         self.report.halted = "" if self.report.error else str(delivery.halted or "")
         conclude(self.report, self.ledger, self.books.counts, self.compared, self.mapping)
         self.ledger.finish_run(self.report.to_dict())
@@ -272,18 +258,25 @@ class _Run:
             staging = Tables(self.work, catalog, self.staged.staging_dataset)
             entities, deletes = bound.values(), self.staged.hard_deletes
             keep = partial(collect, self.work, self.ledger, entities, staging, deletes)
-            _computed("the ids of hard-deleted rows", keep)
+            computed("the ids of hard-deleted rows", keep)
         return dict(sorted(bound.items(), key=lambda pair: pair[1].spec.stage))
 
     def _compare(self, bound: Mapping[str, BoundEntity]) -> None:
         create_tables(self.work)
-        diff = Diff(self.work, self.ledger, self.tables, self.fingerprint, retry=self.options.retry)
+        diff = Diff(
+            self.work,
+            self.ledger,
+            self.tables,
+            self.fingerprint,
+            retry=self.options.retry,
+            confirm=self.options.confirm,
+        )
         full = self.options.full or self.options.force
         for name, entity in bound.items():
             also = self._woken_by_consent(entity.spec)
             whole = full or self.schema.recovered(name)
             compare = partial(diff.compare, entity, full=whole, also=also, force=self.options.force)
-            compared = _computed(f"{name}.fields", compare)
+            compared = computed(f"{name}.fields", compare)
             self.compared[name] = compared
             # What a column that drifted leaves without a key is no fault of the row.
             for fault in () if self.schema.drifted(name) else compared.faults:
@@ -328,18 +321,22 @@ class _Run:
         self._hold_resends()
         validation = self._validation()
         self.report.left_out = validation.notes.counts
-        rows = read_pending(self.work, urgent=True)
-        self.status.enter("deliver", "withdrawals")
-        delivery.deliver(validation.documents(rows), label="withdrawals")
-        for stage in sorted({spec.stage for spec in self.specs.values()}):
-            rows = read_pending(self.work, urgent=False, stage=stage)
+        doubts = Doubts(self.work, self.ledger, validation, self.fingerprint, self.limits)
+        self.undertaken = self.books.ended + doubts.pending + sum(map(len, gone.values()))
+        for stage in (None, *sorted({spec.stage for spec in self.specs.values()})):
             names = [name for name, spec in self.specs.items() if spec.stage == stage]
-            self.status.enter("deliver", " and ".join(names))
-            delivery.deliver(validation.documents(rows), label=" and ".join(names))
+            label = " and ".join(names) or "withdrawals"
+            self.status.enter("deliver", label)
+            for documents, suspects in doubts.passes(stage=stage):
+                delivery.deliver(documents, suspects=suspects, label=label)
         self.books.flush()
         if delivery.halted:
             self.ledger.leave_pending(self.work, str(delivery.halted))
         self._remove(delivery, removals, validation, gone)
+
+    def remaining(self) -> int:
+        """Return how many documents and removals of this run have no verdict yet."""
+        return max(0, self.undertaken - self.books.ended)
 
     def _validation(self) -> Validation:
         return Validation(

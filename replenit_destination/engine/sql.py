@@ -9,12 +9,15 @@ import difflib
 import re
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from replenit_destination.exceptions import MappingError, MappingFault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = [
+    "computed",
     "indent",
     "is_name",
     "literal",
@@ -24,6 +27,7 @@ __all__ = [
     "relation",
 ]
 
+_T = TypeVar("_T")
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
@@ -57,6 +61,24 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 def indent(text: str, by: int = 2) -> str:
     """Return the text with every line but the first moved right."""
     return text.replace("\n", "\n" + " " * by)
+
+
+def computed(place: str, action: Callable[[], _T]) -> _T:
+    """Return what the action returns; a value it cannot compute is a fault of the mapping.
+
+    Raises:
+        MappingError: Names the place; DuckDB's own words would quote the value.
+    """
+    import duckdb
+
+    try:
+        return action()
+    except (duckdb.DataError, duckdb.InvalidInputException) as error:
+        column = re.search(r"when casting from source column (\w+)", str(error))
+    what = f"a value of column `{column[1]}`" if column else "a value of some row"
+    cause = f"{what} cannot be computed with; TRY_CAST and TRY(…) give NULL in its place"
+    # Raised out here, so that no foreign error with the value in it hangs on as its context.
+    raise MappingError([MappingFault(place, cause)])
 
 
 @cache

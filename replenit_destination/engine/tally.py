@@ -7,6 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from replenit_destination.engine.documents import Verdict
+from replenit_destination.exceptions import DeliveryError
+
 __all__ = ["Latencies", "Tally"]
 
 # Bucket borders grow by a tenth: a quantile is exact to five per cent, in constant memory.
@@ -64,6 +67,23 @@ class Tally:
     rulings: Counter[str] = field(default_factory=Counter)  # answers by ruling, and `no_answer`
     verdicts: Counter[str] = field(default_factory=Counter)  # items by verdict
     latencies: Latencies = field(default_factory=Latencies)
+
+    def told(self, error: Exception, remaining: int) -> Exception:
+        """Return an error that ends the delivery with what was delivered and how to go on.
+
+        Args:
+            error: Any but a `DeliveryError` is returned as it is.
+            remaining: Items of the run that have no verdict yet.
+        """
+        if not isinstance(error, DeliveryError):
+            return error
+        accepted = self.verdicts[Verdict.ACCEPTED] + self.verdicts[Verdict.UNCONFIRMED]
+        told = type(error)(
+            f"{error} {accepted} documents and deletes were accepted in this run, {remaining} "
+            "remain and wait in the ledger: mend the cause and push again, it goes on from there."
+        )
+        told.__cause__ = error.__cause__
+        return told
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as plain values for a report."""

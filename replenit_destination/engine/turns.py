@@ -47,11 +47,11 @@ class Turns:
     def next(self, now: float, requests: int) -> Work | None:
         """Return the next work in a run that has made so many requests; it stays in line."""
         work = self._worklist.peek(now)
-        may_search = work is None or not (work.batch.urgent or work.intended)
+        may_search = work is None or not (work.batch.urgent or work.intended or work.probe)
         if may_search and self._diagnosis and self._diagnosis.affordable(requests):
             probe = self._diagnosis.take()
-            batch = self._numbering.batch(probe.items, parent=probe.batch)
-            self._worklist.add(Work(batch, intended=True, probe=probe))
+            batch = self._numbering.batch(probe.items, parent=probe.group.batch)
+            self._worklist.add(Work(batch, intended=probe.group.intended, probe=probe))
             work = self._worklist.peek(now)
         while work is not None and not self._sendable(work):
             work = self._worklist.peek(now)

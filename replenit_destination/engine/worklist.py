@@ -56,7 +56,7 @@ class Worklist:
         """Line up work that may go at once."""
         if work.batch.urgent:
             self._urgent.append(work)
-        elif work.intended:
+        elif work.intended or work.probe:
             self._again.append(work)
         else:
             self._new.append(work)

@@ -149,7 +149,7 @@ class RateLimit:
 
 
 Fault = str
-"""Empty, `refused`, `reset`, `timeout`, `lost` (done, but no answer), or a status like `503`."""
+"""Empty, `refused`, `tls`, `reset`, `timeout`, `lost` (done, but no answer), or a status like `503`."""
 
 
 @dataclass
@@ -211,7 +211,7 @@ class Service:
         if over:
             return self._say(429, {"retry_after": self.retry_after}, headers)
         fault = self.fault(call)
-        if fault in {"refused", "reset", "timeout"}:
+        if fault in {"refused", "tls", "reset", "timeout"}:
             raise TransportError(fault, f"the connection was {fault}")
         if fault and fault != "lost":
             return self._say(

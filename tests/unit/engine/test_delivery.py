@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from replenit_destination.engine.batching import LearnedLimits
 from replenit_destination.engine.delivery import Halt
 from replenit_destination.engine.diagnosis import DiagnosisSettings
 from replenit_destination.engine.documents import Removal, Verdict
@@ -192,7 +193,8 @@ def test_stop_in_the_middle_of_a_search_gives_both_halves_their_outcome():
     bench = Bench(service, stop=lambda: len(service.calls) >= 3)
     bench.deliver(documents(8))
     assert bench.delivery.halted is Halt.STOPPED
-    assert set(bench.recorder.counts()) == {"backlog"}
+    assert bench.recorder.counts() == {"suspect": 8}
+    assert all(outcome.guilty for outcome in bench.recorder.outcomes), "the group is whole again"
 
 
 # Solo lane
@@ -241,7 +243,8 @@ def test_solo_lane_takes_no_more_than_its_share():
 
 def test_body_that_is_too_large_is_halved_and_the_size_is_learned():
     learned: dict[str, int] = {}
-    bench = Bench(Service(largest_body=300), batch=40, learned_bytes=learned)
+    limits = LearnedLimits(PlainTarget(40).limits, learned)
+    bench = Bench(Service(largest_body=300), batch=40, limits=limits)
     bench.deliver(documents(400))
     assert bench.recorder.counts() == {"accepted": 400}
     assert 0 < learned["orders"] < 2000

@@ -81,10 +81,31 @@ def test_circuit_opens_when_most_requests_fail():
 def test_service_that_comes_back_is_not_given_up():
     service = Service(fault=lambda call: "refused" if call.moment < down_until else "")
     bench = Bench(service)
+    down_until = 0.0
+    bench.deliver(documents(10, prefix="before"))
     down_until = bench.clock.now() + 200
-    bench.deliver(documents(100))
-    assert bench.recorder.counts() == {"accepted": 100}
+    later = documents(100)
+    bench.delivery.deliver(later)
+    assert bench.recorder.counts() == {"accepted": 110}
     assert bench.delivery.tally.requests < 40
+
+
+@pytest.mark.parametrize("fault", ["refused", "tls"])
+def test_address_that_never_answered_is_given_up_within_a_minute(fault):
+    bench = Bench(Service(fault=lambda _call: fault))
+    began = bench.clock.monotonic()
+    with pytest.raises(ServiceUnavailableError, match="check `base_url`"):
+        bench.delivery.deliver(documents(100))
+    assert 30 < bench.clock.monotonic() - began < 75
+    assert set(bench.recorder.counts()) == {"backlog"}
+
+
+def test_error_counts_what_was_delivered_and_what_remains():
+    service = Service(fault=lambda _c: "401" if len(bench.service.calls) > 2 else "")
+    bench = Bench(service, remaining=lambda: 980)
+    told = "20 documents and deletes were accepted in this run, 980 remain"
+    with pytest.raises(CredentialsRefusedError, match=told):
+        bench.delivery.deliver(documents(1000))
 
 
 def test_refused_key_stops_with_the_targets_error_and_what_to_do():
