@@ -1,10 +1,12 @@
 """The side-by-side suite: one server, one staged shop, every program in an environment of its own.
 
     python tests/benchmarks/rivals/run.py [--only ours,drt] [--scenarios a,f10,h] [--orders 10000]
-        [--environments FOLDER] [--results FILE | --read FILE] [--write-docs] [--verbose]
+        [--at-once 1] [--environments FOLDER] [--results FILE | --read FILE] [--write-docs]
+        [--verbose]
 
 Environments are made by pip when they are not there yet; with `--environments` they stay for the
-next time. `--write-docs` writes docs/rivals.md.
+next time. `--write-docs` writes docs/rivals.md. Programs measured at once slow each other down: that is
+for looking at everything but seconds.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="programs by key, comma-separated")
     parser.add_argument("--scenarios", default="", help="keys or letters, comma-separated")
     parser.add_argument("--orders", type=int, default=10_000)
+    parser.add_argument("--at-once", type=int, default=1, help="programs measured at a time")
     parser.add_argument("--environments", type=Path, help="folder that keeps the environments")
     parser.add_argument("--results", type=Path, help="file to write the scores to, as JSON")
     parser.add_argument("--read", type=Path, help="scores of an earlier run, instead of measuring")
@@ -83,7 +86,8 @@ def play(given: argparse.Namespace) -> Results:
         pythons = {one.key: environment(one, environments.resolve()) for one in chosen}
         staging = Staging(Shop(given.orders), folder / "staged")
         scores = {
-            one.key: measure_all(one, chosen, pythons, staging, folder, tell) for one in played
+            one.key: measure_all(one, chosen, pythons, staging, folder, given.at_once, tell)
+            for one in played
         }
     minutes = (time.monotonic() - began) / 60
     print(f"{len(played)} scenarios, {len(chosen)} programs, {minutes:.0f} minutes")

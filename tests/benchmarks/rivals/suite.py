@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["measure", "measure_all"]
 
-AT_ONCE = 3
+WAITING_AT_ONCE = 3
 """Programs under way at once where a scenario is mostly waiting."""
 
 
@@ -60,9 +60,10 @@ def measure_all(
     pythons: dict[str, Path],
     staging: Staging,
     folder: Path,
+    at_once: int,
     tell: Callable[[Scenario, Program, Score], None],
 ) -> dict[str, Score]:
-    """Play one scenario with every program, one after the other unless it is mostly waiting."""
+    """Play one scenario with every program, `at_once` or, if it mostly waits, three at a time."""
     for step in scenario.steps:
         parts = scenario.processes
         for place in range(parts):
@@ -73,5 +74,6 @@ def measure_all(
         tell(scenario, program, result)
         return result
 
-    with ThreadPoolExecutor(AT_ONCE if scenario.waits else 1) as pool:
+    workers = max(WAITING_AT_ONCE, at_once) if scenario.waits else at_once
+    with ThreadPoolExecutor(workers) as pool:
         return dict(zip((each.key for each in programs), pool.map(one, programs), strict=True))
