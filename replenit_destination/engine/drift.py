@@ -77,25 +77,21 @@ class KnownColumns:
         self._work = work
         self._table = f"{ledger.schema}.known_column"
         self._scope = [ledger.account, dataset]
+        self._seen: dict[str, Seen] | None = None
         statement = queries("replenit_destination.engine", "drift.sql")["known_column"]
         work.execute(statement.replace("{ledger}", ledger.schema))
 
     def of(self, entity: str) -> Seen:
         """Return what is remembered of an entity."""
-        rows = self._work.execute(
-            f"SELECT table_name, column_name, type, accepted FROM {self._table}"
-            " WHERE account = ? AND dataset = ? AND entity = ?",
-            [*self._scope, entity],
-        ).fetchall()
-        columns = [row for row in rows if row[0] != _FACT]
-        return Seen(
-            {(table, name): kind for table, name, kind, accepted in columns if not accepted},
-            {(table, name): kind for table, name, kind, accepted in columns if accepted},
-            frozenset(name for table, name, _, accepted in rows if table == _FACT and accepted),
-            next(
-                (kind for table, _, kind, accepted in rows if table == _FACT and not accepted), ""
-            ),
-        )
+        if self._seen is None:
+            rows = self._work.execute(
+                "SELECT entity, table_name, column_name, type, accepted"
+                f" FROM {self._table} WHERE account = ? AND dataset = ?",
+                self._scope,
+            ).fetchall()
+            names = {row[0] for row in rows}
+            self._seen = {n: _seen([row[1:] for row in rows if row[0] == n]) for n in names}
+        return self._seen.get(entity, Seen())
 
     def keep(self, entity: str, seen: Seen) -> None:
         """Remember this instead, where it differs."""
@@ -116,6 +112,17 @@ class KnownColumns:
         values = [value for row in rows for value in (*self._scope, entity, *row)]
         self._work.execute(f"INSERT INTO {self._table} VALUES {marks}", values)
         self._work.execute("COMMIT")
+        self._seen = None
+
+
+def _seen(rows: Sequence[tuple[str, str, str, bool]]) -> Seen:
+    columns = [row for row in rows if row[0] != _FACT]
+    return Seen(
+        {(table, name): kind for table, name, kind, accepted in columns if not accepted},
+        {(table, name): kind for table, name, kind, accepted in columns if accepted},
+        frozenset(name for table, name, _, accepted in rows if table == _FACT and accepted),
+        next((kind for table, _, kind, accepted in rows if table == _FACT and not accepted), ""),
+    )
 
 
 @dataclass

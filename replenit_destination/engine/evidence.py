@@ -39,14 +39,25 @@ def collect(
         staging: dlt's staging dataset, with the rows of the last merge.
         hard_deletes: Table → its hard-delete column.
     """
+    destroyed: dict[str, str | None] = {}
+
+    def deleted_in(table: str) -> str | None:
+        """Return the condition on destroyed rows of a table that has any."""
+        if table not in destroyed:
+            condition = _deleted(staging, hard_deletes, table)
+            rows = f"SELECT 1 FROM {staging.relation(table)} WHERE {condition} LIMIT 1"
+            found = condition and work.execute(rows).fetchone()
+            destroyed[table] = condition if found else None
+        return destroyed[table]
+
     for entity in entities:
         name, table = entity.spec.name, entity.root.table or ""
-        deleted = _deleted(staging, hard_deletes, table)
+        deleted = deleted_in(table)
         if deleted and set(entity.root.columns) <= set(staging.columns(table)):
             assembly = Assembly(entity, root=staging.relation(table))
             _remember(work, ledger, name, assembly.source_ids(deleted))
         for lookup in entity.root.lookups:
-            deleted = _deleted(staging, hard_deletes, lookup.table)
+            deleted = deleted_in(lookup.table)
             if deleted and lookup.columns:
                 relation = staging.relation(lookup.table)
                 _touch_lookers(work, ledger, entity, lookup, f"{relation} WHERE {deleted}")

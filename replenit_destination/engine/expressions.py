@@ -55,6 +55,16 @@ class Expression:
     references: tuple[tuple[str, ...], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Function:
+    aggregate: bool = False
+    volatile: bool = False
+
+
+_FUNCTIONS: dict[str, _Function] = {}
+"""By name. DuckDB takes 15 ms to list all it has; they stay the same while the process lives."""
+
+
 class Parser:
     """Reads the SQL of a mapping.
 
@@ -64,13 +74,7 @@ class Parser:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
-        rows = connection.execute(
-            "SELECT lower(function_name), bool_and(function_type = 'aggregate'),"
-            " bool_or(stability IN ('VOLATILE', 'CONSISTENT_WITHIN_QUERY'))"
-            " FROM duckdb_functions() GROUP BY 1"
-        ).fetchall()
-        self._aggregates = frozenset(name for name, aggregate, _ in rows if aggregate)
-        self._volatile = frozenset(name for name, _, volatile in rows if volatile) | _MOVING
+        self._listed = False
 
     def expression(self, text: str) -> Expression:
         """Return one expression.
@@ -171,16 +175,31 @@ class Parser:
             "PARAMETER": "holds a parameter; write the value",
         }.get(str(kind))
         if kind == "FUNCTION":
-            if name in self._aggregates:
+            known = self._known(name)
+            if known.aggregate:
                 objection = f"`{name}` sums up other rows; give the entity a `query` that does it"
             elif name in _ROWS:
                 objection = f"`{name}` makes several rows of one"
-            elif name in self._volatile or (name == "age" and len(node["children"]) == 1):
+            elif known.volatile or (name == "age" and len(node["children"]) == 1):
                 objection = (
                     f"`{name}` gives another value in every run, so that each would send it again"
                 )
         if objection:
             raise ExpressionError(objection)
+
+    def _known(self, name: str) -> _Function:
+        """Return what DuckDB says of a function, nothing remarkable where it has none."""
+        if name not in _FUNCTIONS and not self._listed:
+            self._listed = True
+            rows = self.connection.execute(
+                "SELECT lower(function_name), bool_and(function_type = 'aggregate'),"
+                " bool_or(stability IN ('VOLATILE', 'CONSISTENT_WITHIN_QUERY'))"
+                " FROM duckdb_functions() GROUP BY 1"
+            ).fetchall()
+            for function, aggregate, volatile in rows:
+                moving = bool(volatile) or function in _MOVING
+                _FUNCTIONS[function] = _Function(bool(aggregate), moving)
+        return _FUNCTIONS.get(name, _Function())
 
     def _select(self, statement: str) -> dict[str, Any]:
         statements = self._tree(statement)

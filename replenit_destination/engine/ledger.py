@@ -77,6 +77,7 @@ class Ledger:
         self.account = self._account(target, host, tenant)
         self.rows = LedgerRows(run, self.account, fingerprint, bodies)
         self._appended = self._last_appended()
+        self._processed: dict[str, dict[str, dict[str, Processed]]] = {}  # dataset, entity, table
 
     # -- appending
     # --------------------------------------------------------------------------------------------
@@ -130,8 +131,7 @@ class Ledger:
         More than `ROWS_PER_FOLD` are folded in parts of the keys, each in a transaction of its own:
         a kill between two parts leaves the rest to the next fold.
         """
-        waiting = self._count("journal", "sum(documents)")
-        unpacked = self._count("intent") + self._count("outcome")
+        waiting, unpacked = self._unfolded()
         if not waiting + unpacked:
             return
         parts = -(-(waiting + unpacked) // ROWS_PER_FOLD)
@@ -177,9 +177,14 @@ class Ledger:
             done = end
         self.connection.execute(f"DELETE FROM {self.schema}.journal")
 
-    def _count(self, table: str, what: str = "count(*)") -> int:
-        row = self.connection.execute(f"SELECT {what} FROM {self.schema}.{table}").fetchone()
-        return int(row[0] or 0) if row else 0
+    def _unfolded(self) -> tuple[int, int]:
+        """Return how many intents and outcomes the journal holds, and how many are unpacked."""
+        row = self.connection.execute(
+            f"SELECT (SELECT coalesce(sum(documents), 0) FROM {self.schema}.journal),"
+            f" (SELECT count(*) FROM {self.schema}.intent)"
+            f" + (SELECT count(*) FROM {self.schema}.outcome)"
+        ).fetchone()
+        return (int(row[0]), int(row[1])) if row else (0, 0)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -203,24 +208,32 @@ class Ledger:
 
     def processed(self, dataset: str, entity: str) -> dict[str, Processed]:
         """Return, per table, the load ids whose rows of an entity were already compared."""
-        rows = self.connection.execute(
-            f"SELECT table_name, fingerprint, load_id, rows FROM {self.schema}.processed"
-            " WHERE account = ? AND dataset = ? AND entity = ?",
-            [self.account, dataset, entity],
-        ).fetchall()
-        found: dict[str, Processed] = {}
-        for table, fingerprint, load_id, count in rows:
-            found.setdefault(table, Processed(fingerprint, {})).rows[load_id] = count
-        return found
+        if dataset not in self._processed:
+            rows = self.connection.execute(
+                "SELECT entity, table_name, fingerprint, load_id, rows"
+                f" FROM {self.schema}.processed WHERE account = ? AND dataset = ?",
+                [self.account, dataset],
+            ).fetchall()
+            found: dict[str, dict[str, Processed]] = {}
+            for name, table, fingerprint, load_id, count in rows:
+                tables = found.setdefault(name, {})
+                tables.setdefault(table, Processed(fingerprint, {})).rows[load_id] = count
+            self._processed[dataset] = found
+        return self._processed[dataset].get(entity, {})
 
     def mark_processed(
         self, dataset: str, entity: str, fingerprint: str, tables: dict[str, dict[str, int]]
     ) -> None:
         """Remember the load ids of every table as compared, all outcomes being on record."""
+        now = {
+            table: Processed(fingerprint, dict(loads or {"": 0})) for table, loads in tables.items()
+        }
+        if now == self.processed(dataset, entity):
+            return
         rows = [
             (self.account, dataset, entity, fingerprint, table, load_id, count)
-            for table, loads in tables.items()
-            for load_id, count in (loads or {"": 0}).items()
+            for table, seen in now.items()
+            for load_id, count in seen.rows.items()
         ]
         self.connection.execute("BEGIN")
         self.connection.execute(
@@ -232,6 +245,7 @@ class Ledger:
             values = [value for row in rows for value in row]
             self.connection.execute(f"INSERT INTO {self.schema}.processed VALUES {marks}", values)
         self.connection.execute("COMMIT")
+        self._processed[dataset][entity] = now
 
     # -- small facts
     # ----------------------------------------------------------------------------------------
@@ -285,6 +299,8 @@ class Ledger:
 
     def accepted(self, entity: str, keys: Sequence[str]) -> list[str]:
         """Return which of these documents the vendor surely has."""
+        if not keys:
+            return []
         rows = self.connection.execute(
             f"SELECT key FROM {self.schema}.entry WHERE account = ? AND entity = ? AND sent"
             " AND content_hash IS NOT NULL AND list_contains(?, key)",

@@ -57,6 +57,8 @@ class Removals:
     ) -> tuple[list[Document | Removal], list[Withheld]]:
         """Return the removals of one entity that may go, and those withheld."""
         name, withheld = entity.spec.name, []
+        if self._count(name, "true") == 0:
+            return [], []
         if not entity.spec.vanished_is_gone and name not in self.allow:
             reason = "they are not in the source any more, but nothing shows they were destroyed"
             withheld += self._withhold(name, "cause = 'vanished'", reason)
@@ -84,6 +86,8 @@ class Removals:
             " SELECT key, children FROM lost WHERE children > 0 ORDER BY key",
             [spec.name],
         ).fetchall()
+        if not rows:
+            return None
         wanted = sum(children for _, children in rows)
         _, done = self.ledger.removed_since(spec.name, self.ledger.clock.now() - WEEK_SECONDS)
         held = self.held.get(spec.name, {}).get("children", 0)
