@@ -21,7 +21,7 @@ import duckdb
 from replenit_destination.engine.binding import BoundEntity, Tables
 from replenit_destination.engine.books import Books
 from replenit_destination.engine.closing import conclude
-from replenit_destination.engine.delivery import Delivery
+from replenit_destination.engine.delivery import Delivery, Halt
 from replenit_destination.engine.diff import Comparison, Diff, create_tables
 from replenit_destination.engine.documents import (
     Document,
@@ -42,6 +42,7 @@ from replenit_destination.engine.resends import Resends
 from replenit_destination.engine.schema_hold import SchemaHold
 from replenit_destination.engine.sql import computed, relation
 from replenit_destination.engine.staging import Staged
+from replenit_destination.engine.stopping import finished
 from replenit_destination.engine.validation import Links, Validation
 from replenit_destination.engine.workplace import shared_quota, workplace
 from replenit_destination.exceptions import ActivationError
@@ -88,7 +89,7 @@ def push(
         clock: Time.
         random: Jitter of retries.
         options: See `PushOptions`.
-        stop: Asked several times a second; true ends the run cleanly.
+        stop: Asked several times a second, from any thread; true ends the run cleanly.
         progress: Told of every outcome.
         quota: The account's windows; by default a file beside the ledger that processes share.
 
@@ -106,11 +107,6 @@ def push(
         else shared_quota(target, ledger.parent, clock=clock, options=options) as windows,
     ):
         run = _Run(staged, target, mapping, place, clock, options)
-
-        def give_way() -> bool:
-            place.status.refresh(delivery.tally)
-            return place.wanted()
-
         delivery = Delivery(
             target,
             transport,
@@ -119,14 +115,14 @@ def push(
             clock=clock,
             random=random,
             stop=stop,
-            give_way=give_way,
+            give_way=lambda: place.give_way(delivery.tally),
             progress=progress,
             promotions=run.promotions,
             limits=run.limits,
             remaining=run.remaining,
             options=options.delivery,
         )
-        return run.push(delivery)
+        return run.push(delivery, stop)
 
 
 def remember(
@@ -195,16 +191,20 @@ class _Run:
         self.keep_children: set[str] = set()
         self.held: dict[str, dict[str, int]] = {}
 
-    def push(self, delivery: Delivery) -> Report:
-        """Run all steps."""
+    def push(self, delivery: Delivery, stop: Callable[[], bool]) -> Report:
+        """Run all steps; `stop` breaks off comparing, later the delivery asks it."""
         self.report.tally = delivery.tally
         with self._timed("recover"):
             self.ledger.fold()
             self.ledger.start_run()
             self.held = self.ledger.counts()
         with self._timed("diff"):
-            bound = self.bind()
-            self._compare(bound)
+            bound = self.bind()  # never broken off: it keeps what only this load knows
+            compare = partial(self._compare, bound)
+            if not finished(compare, self.work, self.ledger.connection, stop=stop):
+                # As after a kill: nothing counts as compared, so the next run compares it again.
+                delivery.halted = Halt.STOPPED
+                return self._settle(delivery)
             self.report.held = self.schema.hold(bound, self.held)
             removals = Removals(self.work, self.ledger, self.options.allow_removals, self.held)
             gone = self._decide(removals, bound)
@@ -220,10 +220,9 @@ class _Run:
             with suppress(duckdb.Error):
                 self._settle(delivery)
             raise
-        self._settle(delivery)
-        return self.report
+        return self._settle(delivery)
 
-    def _settle(self, delivery: Delivery) -> None:
+    def _settle(self, delivery: Delivery) -> Report:
         with self._timed("record"):
             self.books.flush()
             self.ledger.keep_promotions(self.promotions)
@@ -233,6 +232,7 @@ class _Run:
         self.report.halted = "" if self.report.error else str(delivery.halted or "")
         conclude(self.report, self.ledger, self.books.counts, self.compared, self.mapping)
         self.ledger.finish_run(self.report.to_dict())
+        return self.report
 
     # -- diff -------------------------------------------------------------------------------------
 
@@ -261,7 +261,7 @@ class _Run:
             computed("the ids of hard-deleted rows", keep)
         return dict(sorted(bound.items(), key=lambda pair: pair[1].spec.stage))
 
-    def _compare(self, bound: Mapping[str, BoundEntity]) -> None:
+    def _compare(self, bound: dict[str, BoundEntity]) -> None:
         create_tables(self.work)
         diff = Diff(
             self.work,
@@ -272,11 +272,14 @@ class _Run:
             confirm=self.options.confirm,
         )
         full = self.options.full or self.options.force
-        for name, entity in bound.items():
+        for name, entity in list(bound.items()):
             also = self._woken_by_consent(entity.spec)
             whole = full or self.schema.recovered(name)
             compare = partial(diff.compare, entity, full=whole, also=also, force=self.options.force)
-            compared = computed(f"{name}.fields", compare)
+            compared = self.schema.compared(name, partial(computed, f"{name}.fields", compare))
+            if compared is None:
+                del bound[name]
+                continue
             self.compared[name] = compared
             # What a column that drifted leaves without a key is no fault of the row.
             for fault in () if self.schema.drifted(name) else compared.faults:

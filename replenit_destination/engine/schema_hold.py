@@ -25,9 +25,10 @@ from replenit_destination.engine.sql import literal
 from replenit_destination.exceptions import MappingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from replenit_destination.engine.binding import Bindings, BoundEntity
+    from replenit_destination.engine.diff import Comparison
     from replenit_destination.engine.ledger import Ledger
     from replenit_destination.engine.mapping import EntityMapping
     from replenit_destination.engine.options import PushOptions
@@ -102,6 +103,22 @@ class SchemaHold:
     def recovered(self, entity: str) -> bool:
         """Whether the tables of a held entity came right: everything is to be compared once."""
         return not self._findings.get(entity) and _HELD in self._now[entity].facts
+
+    def compared(self, entity: str, compare: Callable[[], Comparison]) -> Comparison | None:
+        """Return what a comparison finds, None where a column that drifted cannot be computed with.
+
+        Raises:
+            MappingError: A value cannot be computed with, and the tables are what they were.
+        """
+        try:
+            return compare()
+        except MappingError as error:
+            if not self._findings.get(entity):
+                raise
+            self._hold_unbound({entity}, error)
+        for table in ("pending", "gone"):
+            self.work.execute(f"DELETE FROM {table} WHERE entity = ?", [entity])
+        return None
 
     def hold(
         self, bound: Mapping[str, BoundEntity], counts: Mapping[str, Mapping[str, int]]
@@ -193,8 +210,12 @@ class SchemaHold:
     def _marks(self, entity: BoundEntity, of: int) -> Marks | None:
         """Return the marks of the entity's changed rows, None where there are none."""
         name = entity.spec.name
-        changed = self._count("SELECT count(*) FROM pending WHERE entity = ?", name)
-        gone = self._count("SELECT count(*) FROM gone WHERE entity = ?", name)
+        row = self.work.execute(
+            "SELECT (SELECT count(*) FROM pending WHERE entity = $1),"
+            " (SELECT count(*) FROM gone WHERE entity = $1)",
+            [name],
+        ).fetchone()
+        changed, gone = row or (0, 0)
         if not changed + gone:
             return None
         documents = max(changed, of)

@@ -190,6 +190,21 @@ def test_column_of_another_type_is_held_and_a_wider_number_is_not(shop: PlainSho
     assert shop.held("p1@example.com")["GdprOptin"] is True
 
 
+def test_column_that_cannot_be_computed_with_any_more_is_held(shop: PlainShop) -> None:
+    shop.mapping = with_fields(EmailOptin="CAST(optin AS INTEGER) = 1")
+    assert shop.push().exit_code == 0
+    run(shop, "ALTER TABLE shop.customers ALTER optin TYPE VARCHAR")
+    shop.change("optin = 'subscribed'", "id < 5")
+    report = shop.push()
+    (held,) = report.held
+    assert "cannot be computed with" in held.reasons[-1]
+    assert (held.accept, report.requests, report.exit_code) == ("", 0, 1)
+    shop.mapping = with_fields(EmailOptin="optin IN ('true', 'subscribed')")
+    report = shop.push(accept_schema=True)
+    assert (report.requests, report.exit_code) == (0, 0)
+    assert shop.push().exit_code == 0
+
+
 def test_vanished_column_that_is_required_holds_its_entity_alone(tmp_path: Path) -> None:
     shop = two_entities(tmp_path)
     run(shop, "ALTER TABLE shop.customers DROP COLUMN email")
