@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from replenit_destination.engine.options import PushOptions
     from replenit_destination.engine.quota import Quota
     from replenit_destination.engine.staging import Staged
+    from replenit_destination.engine.tally import Tally
     from replenit_destination.engine.target import Target
 
 __all__ = ["Workplace", "shared_quota", "workplace"]
@@ -43,8 +44,9 @@ class Workplace:
     status: StatusFile
     turns: tuple[Handover, ...]
 
-    def wanted(self) -> bool:
-        """Return whether another process waits for one of the files."""
+    def give_way(self, tally: Tally) -> bool:
+        """Tell how far the delivery is; return whether another process waits for a file."""
+        self.status.refresh(tally)
         return any(each.asked() for each in self.turns)
 
 
