@@ -120,6 +120,12 @@ class ReplenitClientConfiguration(DuckDbClientConfiguration, TargetConfiguration
     """Requests per delivery; the rest waits for the next one. Default: no limit."""
     max_seconds: float | None = None
     """Seconds per delivery; the rest waits for the next one. Default: no limit."""
+    max_attempts: int | None = None
+    """Sendings of one request without a usable answer before it is searched or left. Default 10."""
+    retry_budget_seconds: float | None = None
+    """How long every request may fail before the delivery stops. Default 300."""
+    diagnosis_share: float | None = None
+    """Part of the requests that may search for refused documents, 25 in any case. Default 0.1."""
     accept_resend: bool | None = None
     """Send again what only a new mapping or setting changed, however much. Best set for one run."""
     accept_schema: bool | None = None

@@ -153,9 +153,10 @@ def _hard_deletes(schemas: Iterable[Schema]) -> dict[str, str]:
 def _options(config: ReplenitClientConfiguration, overrides: dict[str, Any]) -> PushOptions:
     from replenit_destination.engine.run import PushOptions
 
-    budgets = ("workers", "quota_share", "max_requests", "max_seconds")
+    budgets = ("workers", "quota_share", "max_requests", "max_seconds", "lock_wait_seconds")
+    trouble = ("max_attempts", "retry_budget_seconds", "diagnosis_share")
     holds = ("accept_resend", "accept_schema", "bulk_changes")
-    names = (*budgets, *holds, "lock_wait_seconds")
+    names = (*budgets, *trouble, *holds)
     configured = {name: config[name] for name in names if config[name] is not None}
     given = {"bulk_changes": _BULK_CHANGES, **configured} | {
         name: value for name, value in overrides.items() if value is not None

@@ -39,6 +39,7 @@ def push(
     accept_resend: bool | None = None,
     accept_schema: bool | None = None,
     retry: bool | None = None,
+    confirm: bool | None = None,
     force: bool | None = None,
     max_requests: int | None = None,
     max_seconds: float | None = None,
@@ -60,6 +61,7 @@ def push(
         accept_resend: Send again what changed by a new mapping or setting only.
         accept_schema: Send although the source's tables or a field of many documents changed.
         retry: Send quarantined documents again, as they are today.
+        confirm: Send again what Replenit took without counting it, to find out which it was.
         force: Send everything compared, also what Replenit already has.
         max_requests: Requests to spend; the rest waits for the next push.
         max_seconds: Seconds to spend; the rest waits for the next push.
@@ -107,6 +109,7 @@ def push(
             accept_resend=accept_resend,
             accept_schema=accept_schema,
             retry=retry,
+            confirm=confirm,
             force=force,
             max_requests=max_requests,
             max_seconds=max_seconds,

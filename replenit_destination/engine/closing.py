@@ -27,7 +27,7 @@ def conclude(
     compared: Mapping[str, Comparison],
     entities: Iterable[str],
 ) -> None:
-    """Fill in the counts of every entity and what stands refused.
+    """Fill in the counts of every entity, what stands refused and what was not counted.
 
     Args:
         report: Is changed.
@@ -48,6 +48,16 @@ def conclude(
         if name in compared:
             one.compared = compared[name].scope.reason or ""
     _refusals(report, ledger)
+    report.unconfirmed = {
+        entity: (count, tuple(key_hash(entity, key) for key in keys))
+        for entity, count, keys in ledger.connection.execute(
+            "SELECT entity, count(*), list(key ORDER BY key)[:3]"
+            f" FROM {ledger.schema}.entry WHERE account = ? AND sent AND NOT confirmed"
+            " GROUP BY ALL",
+            [ledger.account],
+        ).fetchall()
+        if entity in report.entities
+    }
 
 
 def _refusals(report: Report, ledger: Ledger) -> None:

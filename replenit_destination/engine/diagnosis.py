@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Diagnosis", "DiagnosisSettings", "Group", "Probe"]
 
 FEW_FOUND = 3  # with so many found, their share among the documents searched says something
+MOSTLY = 4  # accepted parts per refused one that tell of a service that changed its mind
 SEVERAL = 2.0  # expected culprits from which a part smaller than half is the even bet
 
 
@@ -100,6 +101,7 @@ class Diagnosis:
         self._good = 0
         self._bad = 0
         self._documents = 0
+        self._taken_now = self._refused_again = 0  # parts of groups of earlier runs
         self.requests = 0
 
     def __len__(self) -> int:
@@ -153,15 +155,19 @@ class Diagnosis:
     def answered(self, probe: Probe, *, accepted: bool) -> None:
         """Note what became of a probe; its own documents, if refused, come back as a group.
 
-        The sibling of an accepted part is guilty, that of a refused one is open. What an earlier
-        run found guilty and is accepted now has cost nothing, and its sibling may be innocent too.
+        The sibling of an accepted part is guilty, that of a refused one is open. Where hardly any
+        part of what earlier runs found guilty is refused again, the service has changed its mind:
+        then the sibling is open too, and what is accepted has cost nothing.
         """
         group = replace(probe.group, items=probe.sibling)
-        if accepted and group.earlier:
-            self.requests -= 1
-        guilty = accepted and not group.earlier
-        earlier = accepted and group.earlier
-        self.suspect(replace(group, guilty=guilty, earlier=earlier))
+        guilty = accepted
+        if group.earlier:
+            self._taken_now += accepted
+            self._refused_again += not accepted
+            if accepted and self._refused_again * MOSTLY <= self._taken_now:
+                guilty = False
+                self.requests -= 1
+        self.suspect(replace(group, guilty=guilty, earlier=group.earlier and accepted))
 
     def returned(self, probe: Probe) -> None:
         """Put a probe that got no answer back with its sibling, as the group it was taken from."""

@@ -80,7 +80,8 @@ class Report:
 
     `seconds` is per step. `refusals` are (entity, field, reason) → documents, standing at the end;
     `left_out` are (entity, what, field, reason) → documents that travelled without something.
-    `samples` name refused documents by key hash.
+    `samples` name refused documents by key hash. `unconfirmed` is entity → (documents, samples) of
+    requests that the vendor took without counting all that was in them.
     """
 
     target: str
@@ -93,6 +94,7 @@ class Report:
     refusals: dict[tuple[str, str, str], int] = field(default_factory=dict)
     samples: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
     left_out: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
+    unconfirmed: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     halted: str = ""
     error: str = ""
@@ -161,6 +163,10 @@ class Report:
                 {"entity": entity, "what": what, "field": name, "reason": reason, "count": count}
                 for (entity, what, name, reason), count in sorted(self.left_out.items())
             ],
+            "unconfirmed": [
+                {"entity": entity, "count": count, "samples": list(samples)}
+                for entity, (count, samples) in sorted(self.unconfirmed.items())
+            ],
             "notices": list(self.notices),
             "delivery": self.tally.as_dict() if self.tally else {},
         }
@@ -179,6 +185,11 @@ class Report:
         lines += [
             f"  {what:9} {count} {entity}: {name} {reason}"
             for (entity, what, name, reason), count in _most(self.left_out)
+        ]
+        lines += [
+            f"  uncounted {count} {entity} in requests that were accepted and not counted in full"
+            + self._named(samples)
+            for entity, (count, samples) in sorted(self.unconfirmed.items())
         ]
         lines += [f"  note      {notice}" for notice in self.notices]
         return "\n".join(lines)
