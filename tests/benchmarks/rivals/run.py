@@ -5,8 +5,8 @@
         [--verbose]
 
 Environments are made by pip when they are not there yet; with `--environments` they stay for the
-next time. `--write-docs` writes docs/rivals.md. Programs measured at once slow each other down: that is
-for looking at everything but seconds.
+next time. `--write-docs` writes docs/rivals.md. Programs measured at once slow each other down: for
+looking at everything but seconds.
 """
 
 from __future__ import annotations
