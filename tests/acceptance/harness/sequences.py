@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -53,6 +54,8 @@ class Sequences(RuleBasedStateMachine):
     choices: Rules
     form: Form = "nested"
     style = "problem"
+    told: ClassVar[Counter[str]] = Counter()
+    """How often each thing happened, over all histories of this process."""
 
     @initialize(customers=st.integers(1, 3), orders=st.integers(0, 4))
     def open(self, customers: int, orders: int) -> None:
