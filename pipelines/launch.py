@@ -226,7 +226,7 @@ def finish(work: Callable[[], Any], report_file: Path | None, *sources: type[Exc
     Ctrl-C leaves at once: 130; so does a second TERM, which the shell shows as 143.
 
     Args:
-        work: Returns the report.
+        work: Returns the report; None when there was nothing to deliver.
         report_file: Where to write it as JSON.
         *sources: The errors that the source explains in its own words.
     """
@@ -248,6 +248,8 @@ def finish(work: Callable[[], Any], report_file: Path | None, *sources: type[Exc
         return _stopped(error, NOT_RUN)
     except DltException as error:
         return _stopped(error, NOT_RUN)
+    if report is None:
+        return 0
     print(report.summary)
     if report_file:
         text = json.dumps(report.to_dict(), indent=2, default=str)

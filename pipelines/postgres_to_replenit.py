@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dlt
@@ -32,7 +33,10 @@ from launch import (
 
 with needing_extra("postgres"):
     from postgres import PostgresError, Window, postgres
+    from postgres.description import describe
     from postgres.needed import needed_by
+
+from proposal import propose, write
 
 from replenit_destination import MissingSettingsError, replenit
 from replenit_destination.targets.replenit.target import ReplenitTarget
@@ -46,14 +50,17 @@ if TYPE_CHECKING:
 FOLDER = DEMO_FOLDER / "postgres"
 SECTION = "sources.postgres"
 PRESET = "relational"
+DATABASE = {
+    f"{SECTION}.credentials": "postgresql://user:password@host:5432/database: "
+    f"`.dlt/secrets.toml` under [{SECTION}], or SOURCES__POSTGRES__CREDENTIALS"
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run once and return the exit code."""
     options = parse(arguments)
-    return finish(
-        lambda: demo(options) if options.demo else live(options), options.report, PostgresError
-    )
+    work = propose_mapping if options.propose_mapping else demo if options.demo else live
+    return finish(lambda: work(options), options.report, PostgresError)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -75,6 +82,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="FILE",
         help=f"how the tables become documents: a TOML file; default is the preset `{PRESET}`",
     )
+    given.add_argument(
+        "--propose-mapping",
+        type=Path,
+        metavar="FILE",
+        help="write a draft of a mapping, made from the names and types of your tables, and stop",
+    )
     given.add_argument("--schema", metavar="NAME", help="of the tables; default public")
     options = given.parse_args(arguments)
     if options.new_day and not options.demo:
@@ -89,10 +102,7 @@ def live(options: argparse.Namespace) -> Any:
     missing = missing_replenit_settings(ask_consent=not own)
     credentials = configured_database()
     if not credentials:
-        missing[f"{SECTION}.credentials"] = (
-            "postgresql://user:password@host:5432/database: `.dlt/secrets.toml` under "
-            f"[{SECTION}], or SOURCES__POSTGRES__CREDENTIALS"
-        )
+        missing |= DATABASE
     if missing:
         raise MissingSettingsError(missing)
     made = dlt.pipeline(
@@ -135,6 +145,29 @@ def demo(options: argparse.Namespace) -> Any:
         return run(made, credentials, options, **sampled)
 
 
+def propose_mapping(options: argparse.Namespace) -> None:
+    """Write a draft of a mapping for the configured database; with `--demo` for the sample shop."""
+    schema = configured_schema(options)
+    with ExitStack() as running:
+        credentials = configured_database()
+        if not credentials and options.demo:
+            from postgres.sample import sample_shop
+
+            FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
+            credentials = running.enter_context(sample_shop(FOLDER / "server"))
+        if not credentials:
+            raise MissingSettingsError(DATABASE)
+        tables, notes = describe(credentials, schema=schema)
+    text = propose(tables, origin=f"the tables in schema `{schema}`", notes=notes)
+    write(text, options.propose_mapping)
+    print(f"{options.propose_mapping} is a draft: read it, and answer the lines that begin with #?")
+
+
+def configured_schema(options: argparse.Namespace) -> str:
+    """Return the schema of the tables."""
+    return options.schema or dlt.config.get(f"{SECTION}.schema", str) or "public"
+
+
 def configured_database() -> str:
     """Return the address of the configured database; empty when there is none."""
     return str(dlt.secrets.get(f"{SECTION}.credentials", str) or "")
@@ -146,7 +179,7 @@ def run(
     """Read what the mapping needs, and deliver it."""
     # Arrow tables carry load ids only when asked to; by them a delivery finds what is new.
     dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
-    schema = options.schema or dlt.config.get(f"{SECTION}.schema", str) or "public"
+    schema = configured_schema(options)
     config: Any = pipeline.destination_client().config
     tables = needed_by(
         config.delivery_mapping(),

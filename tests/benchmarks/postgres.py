@@ -1,8 +1,9 @@
 """Postgres with 500,000 order lines: our source against dlt's default backend, then an increment.
 
-Each run is a process of its own: extract, stage and diff; nothing is sent, since both sides would
-send the same. The server is started here. Prints a table; exits with 1 when ours is less than ten
-times as fast, or when the increment after 100 changed rows scans a table.
+Each run is a process of its own: extract, stage and diff; the delivery goes to a double in the same
+process and is not counted, since both sides send the same. The server is started here. Prints a
+table; exits with 1 when ours is less than ten times as fast, or when the increment after 100
+changed rows scans a large table.
 
     python tests/benchmarks/postgres.py
 """
@@ -21,11 +22,12 @@ from typing import Any
 import psycopg
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "pipelines"))
+sys.path[:0] = [str(ROOT), str(ROOT / "pipelines")]
 
 LINES = 500_000
 LIMIT = 10
 SAMPLE = ROOT / "pipelines" / "postgres" / "sample.sql"
+LARGE = {"customers", "orders", "order_items"}  # the planner reads tables of a page at once
 TABLES = ("customers", "products", "product_variants", "orders", "order_items")
 GROW = """
 INSERT INTO customers (id, email, first_name, last_name, email_opt_in, password_hash, updated_at)
@@ -56,7 +58,9 @@ def run(side: str, address: str) -> None:
     from postgres.sample import REMOVALS
 
     from replenit_destination import push, replenit
+    from replenit_destination.sandbox.replenit.service import API_KEY, TENANT_ID, ReplenitService
     from replenit_destination.targets.replenit.target import ReplenitTarget
+    from tests.doubles.sandboxed import ServiceTransport
 
     mapping = {
         "preset": "relational",
@@ -66,10 +70,13 @@ def run(side: str, address: str) -> None:
         "benchmark",
         destination=replenit(
             mapping=mapping,
-            api_key="a2V5",
-            tenant_id="11111111-1111-4111-8111-111111111111",
+            api_key=API_KEY,
+            tenant_id=TENANT_ID,
             base_url="http://127.0.0.1:1",
             customer_identifier_priority="email",
+            requests_per_minute=1_000_000,
+            requests_per_hour=1_000_000,
+            transport=ServiceTransport(ReplenitService(limits=None), API_KEY),
             deliver="manual",
         ),
         dataset_name="shop",
@@ -94,10 +101,9 @@ def run(side: str, address: str) -> None:
     pipeline.normalize()
     pipeline.load()
     staged = time.perf_counter()
-    report = push(pipeline, max_requests=0)
-    diffed = report.seconds["recover"] + report.seconds["diff"]
-    waiting = sum(one.backlog for one in report.entities.values())
-    print(extracted - started, staged - extracted, diffed, waiting)
+    report = push(pipeline)
+    sent = sum(one.created + one.updated for one in report.entities.values())
+    print(extracted - started, staged - extracted, report.seconds["diff"], sent)
 
 
 def measure(side: str, address: str, folder: Path) -> tuple[list[float], int]:
@@ -142,18 +148,21 @@ def main() -> int:
         say(f"{given.lines:,} order lines\n{'':28} extract   stage    diff     all\n")
         totals = {}
         for side, label in (("default", "dlt's default backend"), ("ours", "this source")):
-            seconds, _ = measure(side, server.url(), here / side)
+            seconds, sent = measure(side, server.url(), here / side)
             totals[side] = sum(seconds)
-            say(f"{label:28} {row([*seconds, sum(seconds)])}\n")
+            say(f"{label:28} {row([*seconds, sum(seconds)])}   {sent:,} sent\n")
         changed = connection.execute(CHANGE.encode()).rowcount
         before = scans(connection)
-        seconds, _ = measure("ours", server.url(), here / "ours")
-        scanned = {name for name, count in scans(connection).items() if count > before[name]}
-        say(f"{f'after {changed} changed rows':28} {row([*seconds, sum(seconds)])}\n")
+        seconds, sent = measure("ours", server.url(), here / "ours")
+        after = scans(connection)
+        scanned = {name for name in LARGE if after[name] > before[name]}
+        label = f"after {changed} changed rows"
+        say(f"{label:28} {row([*seconds, sum(seconds)])}   {sent:,} sent\n")
         connection.close()
     server.remove()
     ratio = totals["default"] / totals["ours"]
-    say(f"{ratio:.1f} times as fast (at least {LIMIT}); scanned: {sorted(scanned) or 'no table'}\n")
+    named = ", ".join(sorted(scanned)) or "no large table"
+    say(f"{ratio:.1f} times as fast (at least {LIMIT}); the increment scanned {named}\n")
     return 0 if ratio >= LIMIT and not scanned else 1
 
 
