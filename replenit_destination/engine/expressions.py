@@ -64,6 +64,9 @@ class _Function:
 _FUNCTIONS: dict[str, _Function] = {}
 """By name. DuckDB takes 15 ms to list all it has; they stay the same while the process lives."""
 
+_SERIALISED: dict[str, str] = {}
+"""Statement of a mapping → its tree as JSON. A mapping is read several times in every run."""
+
 
 class Parser:
     """Reads the SQL of a mapping.
@@ -210,8 +213,10 @@ class Parser:
         return node
 
     def _tree(self, statement: str) -> list[dict[str, Any]]:
-        row = self.connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchone()
-        tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
+        if statement not in _SERIALISED:
+            row = self.connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchone()
+            _SERIALISED[statement] = row[0] if row else '{"error": true}'
+        tree: dict[str, Any] = json.loads(_SERIALISED[statement])
         if tree["error"]:
             message = str(tree.get("error_message", "cannot be parsed")).splitlines()[0]
             raise ExpressionError(message)
