@@ -75,6 +75,8 @@ class Answers:
                 return self._too_large(work, reading)
             case Ruling.THROTTLED:
                 return self._throttled(work, reading)
+            case Ruling.RETRY if reading.denied and self._is_final(work):
+                return self._refused(work, reading)
             case Ruling.RETRY:
                 return self._failed(work, reading.words, reading.retry_after_seconds)
             case Ruling.STOP:
@@ -93,6 +95,16 @@ class Answers:
                 return []
         reached = error.reason not in {"refused", "tls"}
         return self._failed(work, str(error), None, reached=reached)
+
+    def _is_final(self, work: Work) -> bool:
+        """Whether a denial was repeated so often that it is a refusal.
+
+        Searching a batch of good documents costs some requests; a good document that is refused
+        alone would be quarantined, so there a chain of failures must rule itself out.
+        """
+        work.denials += 1
+        alone = min(self.health.telling_failures, self.options.max_attempts)
+        return work.denials >= (2 if len(work.batch.items) > 1 else alone)
 
     def _accepted(self, work: Work, reading: Reading) -> list[Outcome]:
         batch = work.batch

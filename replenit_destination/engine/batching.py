@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LearnedLimits", "Numbering", "Packer", "halves", "pack"]
 
 GROW_AFTER_BATCHES = 20
+MOST_BATCHES_TO_GROW_AFTER = 640
 GROWTH = 1.25
 SMALLEST_LEARNED_BYTES = 1024
 
@@ -60,6 +61,8 @@ class LearnedLimits:
         self._limits = limits
         self.learned: MutableMapping[str, int] = {} if learned is None else learned
         self.accepted_since = {} if accepted_since is None else accepted_since
+        self._largest_taken: dict[str, int] = {}
+        self._patience: dict[str, int] = {}
 
     def __call__(self, entity: str) -> BatchLimits:
         """Return how much one request of this entity may hold now."""
@@ -67,21 +70,35 @@ class LearnedLimits:
         return BatchLimits(own.documents, min(own.bytes, self.learned.get(entity, own.bytes)))
 
     def too_large(self, batch: Batch) -> None:
-        """Note that the service did not take a body of this size."""
+        """Note that the service did not take a body of this size.
+
+        From then on bodies are as large as its larger half, or as the largest that was taken. The
+        next attempt at a larger one waits twice as long as the one that has failed.
+        """
+        entity = batch.entity
+        taken = self._largest_taken.get(entity, 0)
+        if taken >= batch.size_bytes:
+            taken = self._largest_taken[entity] = 0  # not any more
         larger_half = halves(batch.items)[1]
         size = sum(len(item.body) + 1 for item in larger_half) + 1
-        ceiling = max(SMALLEST_LEARNED_BYTES, size)
-        self.learned[batch.entity] = min(ceiling, self(batch.entity).bytes)
-        self.accepted_since[batch.entity] = 0
+        ceiling = max(SMALLEST_LEARNED_BYTES, size, taken)
+        self.learned[entity] = min(ceiling, self(entity).bytes)
+        if taken:
+            patience = self._patience.get(entity, GROW_AFTER_BATCHES)
+            self._patience[entity] = min(2 * patience, MOST_BATCHES_TO_GROW_AFTER)
+        self.accepted_since[entity] = 0
 
     def accepted(self, batch: Batch) -> None:
         """Note that the service took a body; after enough of them the next ones may be larger."""
         if batch.entity not in self.learned:
             return
+        largest = self._largest_taken.get(batch.entity, 0)
+        self._largest_taken[batch.entity] = max(largest, batch.size_bytes)
         taken = self.accepted_since.get(batch.entity, 0) + 1
-        self.accepted_since[batch.entity] = taken % GROW_AFTER_BATCHES
-        if taken < GROW_AFTER_BATCHES:
+        self.accepted_since[batch.entity] = taken
+        if taken < self._patience.get(batch.entity, GROW_AFTER_BATCHES):
             return
+        self.accepted_since[batch.entity] = 0
         larger = int(self.learned[batch.entity] * GROWTH)
         if larger >= self._limits(batch.entity).bytes:
             del self.learned[batch.entity]

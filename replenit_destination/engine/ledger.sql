@@ -256,7 +256,8 @@ SELECT
   CASE WHEN accepted THEN outcome.moment ELSE entry.accepted_at END AS accepted_at,
   CASE WHEN accepted THEN verdict = 'accepted' ELSE entry.confirmed END AS confirmed,
   CASE WHEN accepted THEN outcome.run ELSE entry.run END AS run,
-  CASE WHEN accepted THEN outcome.request_id ELSE entry.request_id END AS request_id,
+  CASE WHEN fault IS NOT NULL THEN fault.request_id WHEN accepted THEN outcome.request_id
+       ELSE entry.request_id END AS request_id,
   CASE
     WHEN verdict = 'backlog' THEN coalesce(nullif(outcome.reason, ''), 'unsent')
     WHEN verdict = 'suspect' THEN 'suspect'  -- the next run goes on searching

@@ -42,9 +42,12 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class CircuitSettings:
-    """When most requests fail: `share` of the last `window` answers."""
+    """When most requests fail: `share` of the last `window` answers.
 
-    window: int = 20
+    A service that fails three times in ten opens it once in a hundred million requests.
+    """
+
+    window: int = 30
     share: float = 0.8
 
 

@@ -223,11 +223,15 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A target's reading of one answer. `error` is raised by the run when `ruling` is STOP."""
+    """A target's reading of one answer. `error` is raised by the run when `ruling` is STOP.
+
+    `denied` is of a RETRY that may as well be a refusal: it is one when it is repeated.
+    """
 
     ruling: Ruling
     confirmed: int | None = None  # how many documents the vendor says it took; None: it did not say
     pointers: tuple[Pointer, ...] = ()
+    denied: bool = False
     retry_after_seconds: float | None = None
     words: str = ""  # the vendor's message, stripped of personal data
     request_id: str = ""

@@ -25,6 +25,7 @@ class Work:
     rest: bool = False  # what was left after a refusal that named documents
     failures: int = 0  # sendings without a usable answer
     timeouts: int = 0
+    denials: int = 0  # answers that may be refusals
 
     def part(self, batch: Batch) -> Work:
         """Return the work of sending a part of this batch."""

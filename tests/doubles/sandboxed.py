@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replenit_destination.engine.target import Answer, TransportError
-from replenit_destination.sandbox.faults import Dropped
+from replenit_destination.sandbox.faults import Dropped, FaultKind
 
 if TYPE_CHECKING:
     from replenit_destination.engine.target import Request
@@ -28,6 +28,6 @@ class ServiceTransport:
                 request.method, request.path, request.query, headers, request.body
             )
         except Dropped as dropped:
-            reason = "reset"
+            reason = "timeout" if dropped.kind is FaultKind.TIMEOUT else "reset"
             raise TransportError(reason, f"the connection ended ({dropped.kind})") from None
         return Answer(status, answered, body)

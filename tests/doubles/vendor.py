@@ -110,6 +110,8 @@ class PlainTarget:
             case 429:
                 wait = said.get("retry_after")
                 return Reading(Ruling.THROTTLED, retry_after_seconds=wait, **common)
+            case 299:
+                return Reading(Ruling.RETRY, denied=True, **common)
             case _:
                 return Reading(Ruling.RETRY, **common)
 

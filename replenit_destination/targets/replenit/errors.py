@@ -68,8 +68,7 @@ def read(batch: Batch, answer: Answer, *, now: float) -> Reading:
     common["words"] = scrub(said, secrets_of(batch.items)) if said else ""
     if status < 300:
         # a failure although the status is 200: transient once, then final (§5.4)
-        ruling = Ruling.RETRY if batch.attempt <= 1 else Ruling.REFUSED
-        return Reading(ruling, pointers=_pointers(batch, body), **common)
+        return Reading(Ruling.RETRY, denied=True, pointers=_pointers(batch, body), **common)
     if status == 429:
         wait = wait_seconds(answer.headers, body, now)
         return Reading(Ruling.THROTTLED, retry_after_seconds=wait, **common)

@@ -51,6 +51,24 @@ def test_document_that_makes_the_service_fail_is_found_and_is_backlog():
     assert bench.delivery.halted is None
 
 
+def test_document_that_is_denied_again_and_again_is_quarantined():
+    """The vendor's 200 with `success: false`: 299 here."""
+    service = Service(fault=lambda call: "299" if "k0" in call.keys else "")
+    bench = Bench(service)
+    bench.deliver(documents(200))
+    assert bench.recorder.keys(Verdict.QUARANTINED) == ["k0"]
+    assert bench.recorder.counts() == {"quarantined": 1, "accepted": 199}
+
+
+def test_denials_of_a_storm_quarantine_nothing():
+    for seed in range(10):
+        draws = random.Random(seed)
+        service = Service(fault=lambda _c, draws=draws: "299" if draws.random() < 0.3 else "")
+        bench = Bench(service)
+        bench.deliver(documents(400))
+        assert not bench.recorder.keys(Verdict.QUARANTINED)
+
+
 def test_batch_that_alone_keeps_failing_is_suspect_when_the_search_budget_is_used_up():
     service = Service(fault=lambda call: "500" if "k0" in call.keys else "")
     diagnosis = DiagnosisSettings(share=0, floor=0)
@@ -74,7 +92,7 @@ def test_circuit_opens_when_most_requests_fail():
     draws = random.Random(3)
     service = Service(fault=lambda _c: "500" if draws.random() < 0.95 else "")
     bench = Bench(service, options=replace(INLINE, retry_budget_seconds=10**6))
-    with pytest.raises(ServiceUnavailableError, match="of the last 20 requests failed"):
+    with pytest.raises(ServiceUnavailableError, match="of the last 30 requests failed"):
         bench.delivery.deliver(documents(2000))
 
 

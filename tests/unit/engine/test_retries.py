@@ -19,15 +19,15 @@ def test_backoff_doubles_up_to_its_longest_and_keeps_at_least_half(failures, see
     assert longest / 2 <= backoff.seconds(failures, random.Random(seed)) <= longest
 
 
-def test_circuit_opens_when_sixteen_of_twenty_fail():
+def test_circuit_opens_when_four_of_five_fail():
     state = health()
-    for n in range(20):
+    for n in range(30):
         assert state.verdict() == ""
         if n % 5 == 4:
             state.succeeded()
         else:
             state.failed(float(n))
-    assert state.verdict() == "16 of the last 20 requests failed"
+    assert state.verdict() == "24 of the last 30 requests failed"
 
 
 def test_three_faults_in_ten_never_open_the_circuit():
