@@ -33,9 +33,18 @@ class ServerThread:
         app: The application.
         host: Address to listen on.
         port: 0 takes a free one.
+        date_header: Whether answers carry the machine's time; an application with a clock of its
+            own adds `Date` itself.
     """
 
-    def __init__(self, app: AsgiApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        app: AsgiApp,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        date_header: bool = True,
+    ) -> None:
         self._app = app
         # Only with the protocol named does asyncio switch Nagle's algorithm off: 40 ms a call.
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -62,6 +71,7 @@ class ServerThread:
             log_level="error",
             access_log=False,
             server_header=False,
+            date_header=date_header,
             proxy_headers=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,8 @@ class _VendorPaths:
             {"x-replenit-auth-key": key.decode("latin-1")},
             body,
         )
+        # The server's time is the sandbox's, as it is in X-RateLimit-Reset.
+        answer.headers.setdefault("date", formatdate(self._service.clock(), usegmt=True))
         server: ServerThread = scope["sandbox.server"]
         if answer.delay_seconds:
             await server.pause(receive, answer.delay_seconds)

@@ -69,7 +69,9 @@ class ReplenitSandbox:
     def start(self) -> Self:
         """Listen; returns when connections are accepted."""
         application = app.build(self.service, Control(self.service))
-        self._server = ServerThread(application, host=self._host, port=self._port)
+        self._server = ServerThread(
+            application, host=self._host, port=self._port, date_header=False
+        )
         self._server.start()
         return self
 

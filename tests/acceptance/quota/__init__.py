@@ -1,0 +1,1 @@
+"""Real processes on one account, on a clock that skips what all of them sleep through."""
