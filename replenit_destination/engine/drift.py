@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from replenit_destination.engine.sql import queries, quote
-from replenit_destination.engine.tables import PARENT_ID, ROW_ID
+from replenit_destination.engine.tables import LOAD_ID, PARENT_ID, ROW_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,13 +41,16 @@ class Finding:
     """One way in which the tables are not what they were: a sentence, and the fields it concerns.
 
     Accepting it lets `new` pass from then on, the place with the values that the mapping does not
-    read, (table, column) → type, or `fact`, what else was found.
+    read, (table, column) → type, or `fact`, what else was found. `strays` are the rows with values
+    in a new place, `loaded` how many rows came with them, in the same loads.
     """
 
     reason: str
     uses: tuple[str, ...]
     new: Columns = field(default_factory=dict)
     fact: str = ""
+    strays: int = 0
+    loaded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +225,23 @@ class Drift:
         if "__v_" in other:
             both = _alike({column: self._of(table)[column], other: self._of(table)[other]})
             reason += f"; write coalesce({', '.join(both)})"
-        return [Finding(reason, tuple(uses), new)]
+        loaded = self._loaded_with(table, values)
+        return [Finding(reason, tuple(uses), new, strays=rows, loaded=loaded)]
+
+    def _loaded_with(self, table: str, values: str) -> int:
+        """Return how many rows the loads have brought that brought those with the values."""
+        rows, parent = self._relation(table), table.rpartition("__")[0]
+        same = "true"
+        if LOAD_ID in self._of(table):
+            same = f"{LOAD_ID} IN (SELECT {LOAD_ID} FROM {rows} WHERE {values})"
+        elif PARENT_ID in self._of(table) and {LOAD_ID, ROW_ID} <= self._of(parent).keys():
+            parents = self._relation(parent)
+            strays = f"SELECT {PARENT_ID} FROM {rows} WHERE {values}"
+            loads = f"SELECT {LOAD_ID} FROM {parents} WHERE {ROW_ID} IN ({strays})"
+            brought = f"SELECT {ROW_ID} FROM {parents} WHERE {LOAD_ID} IN ({loads})"
+            same = f"{PARENT_ID} IN ({brought})"
+        row = self.work.execute(f"SELECT count(*) FROM {rows} WHERE {same}").fetchone()
+        return int(row[0]) if row else 0
 
     def _unread(self, table: str, column: str, seen: Seen) -> bool:
         """Whether the mapping takes nothing from there, and nobody let that pass."""

@@ -261,7 +261,7 @@ class _Run:
             computed("the ids of hard-deleted rows", keep)
         return dict(sorted(bound.items(), key=lambda pair: pair[1].spec.stage))
 
-    def _compare(self, bound: Mapping[str, BoundEntity]) -> None:
+    def _compare(self, bound: dict[str, BoundEntity]) -> None:
         create_tables(self.work)
         diff = Diff(
             self.work,
@@ -272,11 +272,14 @@ class _Run:
             confirm=self.options.confirm,
         )
         full = self.options.full or self.options.force
-        for name, entity in bound.items():
+        for name, entity in list(bound.items()):
             also = self._woken_by_consent(entity.spec)
             whole = full or self.schema.recovered(name)
             compare = partial(diff.compare, entity, full=whole, also=also, force=self.options.force)
-            compared = computed(f"{name}.fields", compare)
+            compared = self.schema.compared(name, partial(computed, f"{name}.fields", compare))
+            if compared is None:
+                del bound[name]
+                continue
             self.compared[name] = compared
             # What a column that drifted leaves without a key is no fault of the row.
             for fault in () if self.schema.drifted(name) else compared.faults:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from replenit_destination.engine.binding import bind
+from replenit_destination.engine.bound import Notice
 from replenit_destination.engine.drift import Drift, Finding, KnownColumns, Seen
 from replenit_destination.engine.expressions import ExpressionError, Parser
 from replenit_destination.engine.holds import RESEND, SCHEMA, Held, priced
@@ -73,6 +74,7 @@ class SchemaHold:
     def __post_init__(self) -> None:
         self._parser = Parser(self.work)
         self._known = KnownColumns(self.work, self.ledger, self.tables.schema)
+        self._notices: list[Notice] = []
         self._findings: dict[str, list[Finding]] = {}
         self._now: dict[str, Seen] = {}
         self._mapping: Mapping[str, EntityMapping] = {}
@@ -86,15 +88,19 @@ class SchemaHold:
         self._mapping = mapping
         for name, one in mapping.items():
             self._look(name, one)
-        specs = self.target.entities
         try:
-            return bind(self.work, mapping, specs, self.tables)
+            return self._bound(mapping)
         except MappingError as error:
             fits = {name: one for name, one in mapping.items() if self._fits(name, one)}
             if len(fits) == len(mapping) or not self._is_drift(mapping.keys() - fits.keys()):
                 raise
             self._hold_unbound(mapping.keys() - fits.keys(), error)
-        return bind(self.work, fits, specs, self.tables)
+        return self._bound(fits)
+
+    def _bound(self, mapping: Mapping[str, EntityMapping]) -> Bindings:
+        bound = bind(self.work, mapping, self.target.entities, self.tables)
+        bound.notices += tuple(self._notices)
+        return bound
 
     def drifted(self, entity: str) -> bool:
         """Whether the tables of an entity are known to have changed, and nobody let that pass."""
@@ -155,12 +161,27 @@ class SchemaHold:
             return
         seen, query = self._known.of(name), self._query(mapping)
         drift = Drift(self.work, self.tables, readings(self._parser, mapping), query)
-        self._findings[name] = drift.findings(seen)
+        found = drift.findings(seen)
+        few = [one for one in found if self._is_bad_value(name, one)]
+        self._findings[name] = [one for one in found if one not in few]
+        self._notices += [
+            Notice(name, f"{one.reason}, so few are left to themselves") for one in few
+        ]
         shape = f"{self.target.fingerprint} {mapping!r}"
         digest = hashlib.sha256(shape.encode()).hexdigest()[:32]
         read = drift.read()
         accepted = {place: kind for place, kind in seen.accepted.items() if place not in read}
         self._now[name] = Seen(read, accepted, seen.facts, digest)
+
+    def _is_bad_value(self, name: str, finding: Finding) -> bool:
+        """Whether values in a new place are a few bad ones among good ones, and no consents.
+
+        When a column changes its type, most of what is loaded from then on is of the new one. One
+        bad value must not hold the good documents; its own is refused, or goes without it.
+        """
+        spec = next(spec for spec in self.target.entities if spec.name == name)
+        few = 0 < finding.strays < FLOOR and 2 * finding.strays < finding.loaded
+        return few and not set(finding.uses) & set(spec.consents)
 
     def _query(self, mapping: EntityMapping) -> str | None:
         """Return the entity's query, None where it has none or it cannot be run."""
