@@ -1,8 +1,10 @@
-"""Deliver a folder of CSV files to Replenit: what changed since the last run, nothing else.
+"""Deliver a folder of CSV, JSON Lines or Parquet files to Replenit: what changed, nothing else.
 
     python pipelines/csv_to_replenit.py --demo            try it: no account, no files, no network
     python pipelines/csv_to_replenit.py --demo --folder exports --mapping shop.toml
                                                           your files to a sandbox on this machine
+    python pipelines/csv_to_replenit.py --folder exports --propose-mapping shop.toml
+                                                          a draft of the mapping, from your files
     python pipelines/csv_to_replenit.py                   your files to Replenit, settings in .dlt/
 
 Exit codes: 0 everything was delivered · 1 some documents were refused, all others delivered ·
@@ -13,32 +15,37 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dlt
-from csv_files import LAYOUT, TABLES, CsvError, csv_files
+from csv_files import LAYOUT, TABLES, CsvError, Format, Span, csv_files
+from csv_files.description import describe
 from csv_files.sample import write_sample
 from launch import DEMO_FOLDER, deliver, demo_vendor, finish, missing_replenit_settings, parser
+from proposal import propose, write
 
 from replenit_destination import MissingSettingsError, replenit
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from pathlib import Path
 
     from dlt.extract import DltSource
 
 FOLDER = DEMO_FOLDER / "csv"
 SECTION = "sources.csv_files"
+PLACE = {
+    f"{SECTION}.folder": "the folder or bucket with the files: --folder, or `.dlt/config.toml` "
+    f"under [{SECTION}], or SOURCES__CSV_FILES__FOLDER"
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run once and return the exit code."""
     options = parse(arguments)
-    return finish(
-        lambda: demo(options) if options.demo else live(options), options.report, CsvError, OSError
-    )
+    work = propose_mapping if options.propose_mapping else demo if options.demo else live
+    return finish(lambda: work(options), options.report, CsvError, OSError)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -65,6 +72,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="FILE",
         help="how the tables become documents: a TOML file; default is csv_files/layout.toml",
     )
+    given.add_argument(
+        "--propose-mapping",
+        type=Path,
+        metavar="FILE",
+        help="write a draft of a mapping, made from the files' first lines, and stop",
+    )
     given.add_argument("--delimiter", metavar="CHAR", help="between values; default `,`")
     given.add_argument("--encoding", metavar="NAME", help="of the files; default utf-8")
     options = given.parse_args(arguments)
@@ -83,6 +96,8 @@ class Files:
     tables: dict[str, str] | None
     mapping: str
     written: dict[str, str]
+    span: Span
+    full: bool
 
     @classmethod
     def chosen(cls, options: argparse.Namespace) -> Files:
@@ -94,12 +109,15 @@ class Files:
             tables=options.tables or None,
             mapping=mapping or str(LAYOUT),
             written={name: value for name, value in written.items() if value},
+            span=Span(options.since, options.until),
+            full=options.full,
         )
 
     def source(self) -> DltSource:
         """Return the dlt source; what is not chosen here it takes from its own settings."""
         chosen: dict[str, Any] = {"folder": self.folder, "tables": self.tables, **self.written}
-        source: DltSource = csv_files(**{name: value for name, value in chosen.items() if value})
+        given = {name: value for name, value in chosen.items() if value}
+        source: DltSource = csv_files(span=self.span, full=self.full, **given)
         return source
 
 
@@ -109,12 +127,11 @@ def live(options: argparse.Namespace) -> Any:
     # Every mapping says where the consent stands: ours names a column.
     missing = missing_replenit_settings(ask_consent=False)
     if not files.folder:
-        place = "the folder or bucket with the files: --folder, or `.dlt/config.toml` under"
-        missing[f"{SECTION}.folder"] = f"{place} [{SECTION}], or SOURCES__CSV_FILES__FOLDER"
+        missing |= PLACE
     if missing:
         raise MissingSettingsError(missing)
     destination = replenit(mapping=files.mapping, deliver="manual")
-    return deliver(pipeline(destination), files.source(), accept=options.accept)
+    return run(pipeline(destination), files, options)
 
 
 def demo(options: argparse.Namespace) -> Any:
@@ -135,8 +152,33 @@ def demo(options: argparse.Namespace) -> Any:
             customer_identifier_priority="email",
             deliver="manual",
         )
-        made = pipeline(destination, FOLDER / "pipelines")
-        return deliver(made, files.source(), accept=options.accept)
+        return run(pipeline(destination, FOLDER / "pipelines"), files, options)
+
+
+def run(made: dlt.Pipeline, files: Files, options: argparse.Namespace) -> Any:
+    """Read what is new, and deliver it."""
+    return deliver(
+        made,
+        files.source(),
+        entities=options.entities,
+        full=options.full,
+        accept=options.accept,
+    )
+
+
+def propose_mapping(options: argparse.Namespace) -> None:
+    """Write a draft of a mapping for the files in the folder."""
+    files = Files.chosen(options)
+    if not files.folder:
+        raise MissingSettingsError(PLACE)
+    delimiter = files.written.get("delimiter") or dlt.config.get(f"{SECTION}.delimiter", str)
+    configured = dlt.config.get(f"{SECTION}.tables", dict)
+    tables, notes = describe(files.folder, files.tables or configured, Format(delimiter or ","))
+    write(
+        propose(tables, origin=f"the files in `{files.folder}`", notes=notes),
+        options.propose_mapping,
+    )
+    print(f"{options.propose_mapping} is a draft: read it, and answer the lines that begin with #?")
 
 
 def pipeline(destination: Any, folder: Path | None = None) -> dlt.Pipeline:

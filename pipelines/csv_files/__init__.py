@@ -1,4 +1,4 @@
-"""A dlt source for a folder of CSV files: a table per pattern, every value as text.
+"""A dlt source for a folder of CSV, JSON Lines and Parquet files: a table per pattern.
 
     import dlt
     from csv_files import csv_files
@@ -6,36 +6,54 @@
     pipeline = dlt.pipeline("my_files", destination="duckdb", dataset_name="files")
     pipeline.run(csv_files("exports", {"customers": "customers*.csv"}))
 
-The folder is a path or a bucket's address, listed and opened by dlt's `filesystem` source. A run
-reads the files that are new or changed, and the rows of a changed file take the place of the rows
-that were read from it before: what was taken out of a file is taken out of the table. A file that
-is gone leaves its rows. Settings come from dlt's configuration under `sources.csv_files`.
+The values of CSV and JSON files are text, as they stand in the file; those of Parquet files have
+the file's types. The folder is a path or a bucket's address, listed and opened by dlt's
+`filesystem` source. A run reads the files that are new or changed, and the rows of a changed file
+take the place of the rows that were read from it before: what was taken out of a file is taken out
+of the table. A file that is gone leaves its rows. Settings come from dlt's configuration under
+`sources.csv_files`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import (  # noqa: TC003 - dlt reads the annotations at run time
+    Callable,
     Iterable,
     Iterator,
     Mapping,
 )
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePath
+from typing import Any
 
 import dlt
+import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.common.storages.fsspec_filesystem import FileItemDict  # noqa: TC002
 from dlt.extract import DltResource  # noqa: TC002
 from dlt.sources.filesystem import filesystem
 
 from .errors import CsvError
-from .reading import SOURCE_FILE, Format, read
+from .reading import SOURCE_FILE, Format, read, staged_name
+from .typed import read_json_lines, read_parquet
+from .values import UNREADABLE, Layout
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-__all__ = ["LAYOUT", "SOURCE_FILE", "TABLES", "CsvError", "Format", "csv_files"]
+__all__ = [
+    "LAYOUT",
+    "SOURCE_FILE",
+    "TABLES",
+    "UNREADABLE",
+    "CsvError",
+    "Format",
+    "Layout",
+    "Span",
+    "csv_files",
+    "listed",
+    "read_file",
+]
 
 TABLES: Mapping[str, str] = {
     "customers": "customers*.csv",
@@ -51,6 +69,8 @@ LAYOUT = Path(__file__).with_name("layout.toml")
 
 logger = logging.getLogger(__name__)
 
+_LOCAL = ("file", "local", ("file", "local"))
+
 
 @dlt.source(name="csv_files")
 def csv_files(
@@ -60,6 +80,9 @@ def csv_files(
     delimiter: str = ",",
     encoding: str = "utf-8",
     quote: str = '"',
+    columns: dict[str, Any] | None = None,
+    span: Span | None = None,
+    full: bool = False,
 ) -> Iterable[DltResource]:
     """Read one folder.
 
@@ -71,6 +94,10 @@ def csv_files(
         delimiter: Between values; `tab` for a tabulator.
         encoding: As Python names it.
         quote: Around values that hold a delimiter or a line break.
+        columns: Table → column → how its numbers or times are written, see `Layout`. A value that
+            is not written so keeps its text behind `UNREADABLE`.
+        span: Only files that were changed in this stretch of time, read or not.
+        full: Read all files again.
 
     Raises:
         CsvError: No folder, no file in it that any pattern matches, an unknown table in
@@ -84,24 +111,99 @@ def csv_files(
         message = f"sources.csv_files.primary_keys: no table {', '.join(unknown)} in tables"
         raise CsvError(message)
     form = Format(delimiter, encoding, quote)
-    files = {name: _files(folder, pattern) for name, pattern in tables.items()}
+    layouts = _layouts(columns or {}, tables)
+    which = _Which(span or Span(), full=full)
+    files = {name: listed(folder, pattern) for name, pattern in tables.items()}
     for name in (name for name in files if not files[name]):
         logger.warning("no file in `%s` matches `%s` (%s)", folder, tables[name], name)
     if not any(files.values()):
         message = f"sources.csv_files.folder: `{folder}` has none of {', '.join(tables.values())}"
         raise CsvError(message)
-    return [_resource(name, files[name], keys.get(name), form) for name in files if files[name]]
+    return [
+        _resource(name, files[name], keys.get(name), partial(read_file, form, layouts[name]), which)
+        for name in files
+        if files[name]
+    ]
 
 
-def _files(folder: str, pattern: str) -> list[FileItemDict]:
+@dataclass(frozen=True)
+class Span:
+    """From `since` on, up to but not including `until`; None: without that end."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __contains__(self, moment: datetime) -> bool:
+        return not (
+            (self.since is not None and moment < self.since)
+            or (self.until is not None and moment >= self.until)
+        )
+
+
+@dataclass(frozen=True)
+class _Which:
+    """Which files a run reads: new and changed ones, unless something else was asked for."""
+
+    span: Span
+    full: bool
+
+    def reads(self, item: FileItemDict, known: str | None, version: str) -> bool:
+        if self.span != Span():
+            return item["modification_date"] in self.span
+        return self.full or known != version
+
+
+def listed(folder: str, pattern: str) -> list[FileItemDict]:
+    """Return the files below a folder or bucket that a pattern matches."""
     return list(filesystem(folder, file_glob=pattern))
 
 
+def _layouts(
+    columns: Mapping[str, Mapping[str, str]], tables: Mapping[str, str]
+) -> dict[str, dict[str, Layout]]:
+    section = "sources.csv_files.columns"
+    if unknown := sorted(set(columns) - set(tables)):
+        message = f"{section}: no table {', '.join(unknown)} in tables"
+        raise CsvError(message)
+    return {
+        table: {
+            staged_name(column): Layout(text, f"{section}.{table}.{column}")
+            for column, text in columns.get(table, {}).items()
+        }
+        for table in tables
+    }
+
+
+def read_file(
+    form: Format, layouts: Mapping[str, Layout], item: FileItemDict
+) -> Iterator[pa.Table]:
+    """Yield the rows of a file, by what its name ends with.
+
+    Raises:
+        CsvError: It is not written so.
+    """
+    name, opened = item["relative_path"], partial(item.open, "rb")
+    kind = PurePath(name.lower().removesuffix(".gz")).suffix
+    if kind in {".jsonl", ".ndjson"}:
+        yield from read_json_lines(name, opened, layouts)
+    elif kind in {".parquet", ".pq"}:
+        yield from read_parquet(name, opened)
+    else:
+        yield from read(name, opened, form, layouts)
+
+
 def _resource(
-    table: str, files: Iterable[FileItemDict], key: str | None, form: Format
+    table: str,
+    files: Iterable[FileItemDict],
+    key: str | None,
+    rows: Callable[[FileItemDict], Iterator[pa.Table]],
+    which: _Which,
 ) -> DltResource:
     resource: DltResource = dlt.resource(
-        _rows(files, table, form), name=table, write_disposition="merge", merge_key=SOURCE_FILE
+        _rows(files, table, rows, which),
+        name=table,
+        write_disposition="merge",
+        merge_key=SOURCE_FILE,
     )
     if key:
         resource.apply_hints(
@@ -112,18 +214,23 @@ def _resource(
     return resource
 
 
-def _rows(files: Iterable[FileItemDict], table: str, form: Format) -> Iterator[pa.Table]:
+def _rows(
+    files: Iterable[FileItemDict],
+    table: str,
+    rows: Callable[[FileItemDict], Iterator[pa.Table]],
+    which: _Which,
+) -> Iterator[pa.Table]:
     """Yield the rows of the files that are not as they were when they were read."""
     known: dict[str, str] = dlt.current.resource_state(table).setdefault("read", {})
     for item in files:
-        name = item["relative_path"]
-        version = f"{item['size_in_bytes']} {item['modification_date'].isoformat()} {form}"
-        if known.get(name) == version:
+        name, version = item["relative_path"], _version(item, rows)
+        if not which.reads(item, known.get(name), version):
             continue
         count = 0
-        for rows in read(name, partial(item.open, "rb"), form):
-            count += rows.num_rows
-            yield rows
+        for batch in rows(item):
+            count += batch.num_rows
+            _tell_unreadable(name, batch)
+            yield batch
         if not count:
             logger.warning(
                 "`%s` has no rows; what was read from it before stays in `%s`", name, table
@@ -131,3 +238,21 @@ def _rows(files: Iterable[FileItemDict], table: str, form: Format) -> Iterator[p
         logger.info("read %d rows of `%s` into `%s`", count, name, table)
         # Kept together with the rows: a run that fails reads the file again.
         known[name] = version
+
+
+def _version(item: FileItemDict, rows: Any) -> str:
+    """Return what tells a file from what it was: its content's tag where the bucket has one."""
+    form, layouts = rows.args
+    shown = " ".join(f"{column}={layout.text}" for column, layout in sorted(layouts.items()))
+    tag = "" if item.fsspec.protocol in _LOCAL else item.fsspec.info(item["file_url"]).get("ETag")
+    content = tag or f"{item['size_in_bytes']} {item['modification_date'].isoformat()}"
+    return f"{content} {form} {shown}".rstrip()
+
+
+def _tell_unreadable(name: str, batch: pa.Table) -> None:
+    for column, values in zip(batch.column_names, batch.columns, strict=True):
+        if pa.types.is_string(values.type):
+            count = pc.sum(pc.starts_with(values, UNREADABLE)).as_py()
+            if count:
+                message = "%d values of `%s` in `%s` are not written as declared"
+                logger.warning(message, count, column, name)

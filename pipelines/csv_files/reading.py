@@ -17,18 +17,24 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
+from dlt.common.normalizers.naming.snake_case import NamingConvention
 
+from .encodings import check_encoding
 from .errors import CsvError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["SOURCE_FILE", "Format", "read"]
+    from .values import Layout
+
+__all__ = ["ROWS_PER_TABLE", "SOURCE_FILE", "Format", "read", "staged_name", "text_table"]
 
 SOURCE_FILE = "source_file"
 """The column that says which file a row came from: its path below the folder."""
 
-_ROWS_PER_TABLE = 50_000
+ROWS_PER_TABLE = 50_000
+"""How many rows are in memory at once."""
+
 _OTHER_DELIMITERS = {";": ";", "\t": "tab", "|": "|", ",": ","}
 _TAB = {"tab": "\t", "\\t": "\t"}
 
@@ -67,30 +73,36 @@ class Format:
         return f"{self.delimiter!r} {self.encoding} {self.quote!r}"
 
 
-def read(name: str, opened: Callable[[], IO[Any]], form: Format) -> Iterator[pa.Table]:
+def read(
+    name: str,
+    opened: Callable[[], IO[Any]],
+    form: Format,
+    layouts: Mapping[str, Layout] | None = None,
+) -> Iterator[pa.Table]:
     """Yield the rows of one file, with `source_file` in front of its own columns.
 
     Args:
         name: What rows and messages call the file.
         opened: Opens it for reading bytes.
         form: How it is written.
+        layouts: Column, by its name as dlt spells it → how its numbers or times are written.
 
     Raises:
         CsvError: It is not written so, or a row has more or fewer values than the header. The
             message holds nothing of the file: its rows are about people.
     """
+    check_encoding(name, opened, form.encoding)
     try:
         with opened() as file, io.TextIOWrapper(file, form.encoding, newline="") as text:
-            yield from _tables(name, text, form)
+            yield from _tables(name, text, form, layouts or {})
     except UnicodeError:
-        message = (
-            f"`{name}` is not {form.encoding.removesuffix('-sig')}; set the encoding it was saved "
-            "in, for instance `windows-1252`"
-        )
+        message = f"`{name}` is not {form.encoding.removesuffix('-sig')} in all of its parts"
         raise CsvError(message) from None
 
 
-def _tables(name: str, text: io.TextIOWrapper, form: Format) -> Iterator[pa.Table]:
+def _tables(
+    name: str, text: io.TextIOWrapper, form: Format, layouts: Mapping[str, Layout]
+) -> Iterator[pa.Table]:
     reader = csv.reader(text, delimiter=form.delimiter, quotechar=form.quote, strict=True)
     columns: list[str] = []
     rows: list[list[str]] = []
@@ -104,8 +116,8 @@ def _tables(name: str, text: io.TextIOWrapper, form: Format) -> Iterator[pa.Tabl
             if len(row) != len(columns):
                 raise CsvError(_miscounted(name, reader.line_num, len(row), len(columns)))
             rows.append(row)
-            if len(rows) == _ROWS_PER_TABLE:
-                yield _table(name, columns, rows)
+            if len(rows) == ROWS_PER_TABLE:
+                yield text_table(name, columns, list(zip(*rows, strict=True)), layouts)
                 rows = []
     except csv.Error:
         message = (
@@ -114,11 +126,12 @@ def _tables(name: str, text: io.TextIOWrapper, form: Format) -> Iterator[pa.Tabl
         )
         raise CsvError(message) from None
     if rows:
-        yield _table(name, columns, rows)
+        yield text_table(name, columns, list(zip(*rows, strict=True)), layouts)
 
 
 def _header(name: str, row: Sequence[str]) -> list[str]:
-    columns = [column.strip() for column in row]
+    # A mark that the encoding was declared without is no part of a name.
+    columns = [column.strip().removeprefix("\ufeff") for column in row]
     if len(columns) == 1:
         other = next((d for d in _OTHER_DELIMITERS if d in columns[0]), None)
         if other:
@@ -144,9 +157,31 @@ def _miscounted(name: str, line: int, found: int, expected: int) -> str:
     )
 
 
-def _table(name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> pa.Table:
+def text_table(
+    name: str,
+    columns: Sequence[str],
+    values: Iterable[Sequence[str]],
+    layouts: Mapping[str, Layout] | None = None,
+) -> pa.Table:
+    """Return rows as text, with `source_file` in front; an empty text is null.
+
+    Args:
+        name: The file.
+        columns: Their names.
+        values: One sequence per column.
+        layouts: Column, by its name as dlt spells it → how its values are written.
+    """
     origin = pa.field(SOURCE_FILE, pa.string(), nullable=False)
     schema = pa.schema([origin, *(pa.field(column, pa.string()) for column in columns)])
-    values = [[value or None for value in column] for column in zip(*rows, strict=True)]
-    arrays = [pa.array(column, pa.string()) for column in ([name] * len(rows), *values)]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    arrays, count = [], 0
+    for column, texts in zip(columns, values, strict=True):
+        layout = (layouts or {}).get(staged_name(column))
+        read = layout.reader() if layout else str
+        arrays.append(pa.array([read(text) if text else None for text in texts], pa.string()))
+        count = len(texts)
+    return pa.Table.from_arrays([pa.array([name] * count, pa.string()), *arrays], schema=schema)
+
+
+def staged_name(column: str) -> str:
+    """Return what dlt calls a column: `Order Number` becomes `order_number`."""
+    return str(NamingConvention().normalize_identifier(column))

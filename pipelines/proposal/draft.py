@@ -121,7 +121,7 @@ class _Draft:
         if child is table:
             lines[-1] += " # each product is its own only variant"
         lines.append(_on(link, table, child, key))
-        own = _single(child.key)
+        own = _single(child.key) or (key if child is table else None)
         lines += ["", "[products.variants.fields]"]
         lines += self._fields(child, "variants", {"VariantId": own}, own)
         self.used.add(child.name)
