@@ -162,9 +162,10 @@ class Diagnosis:
         group = replace(probe.group, items=probe.sibling)
         guilty = accepted
         if group.earlier:
-            self._taken_now += accepted
-            self._refused_again += not accepted
-            if accepted and self._refused_again * MOSTLY <= self._taken_now:
+            self._taken_now += accepted and group.guilty
+            self._refused_again += not accepted and group.guilty
+            changed = self._taken_now > 0 and self._refused_again * MOSTLY <= self._taken_now
+            if accepted and changed:
                 guilty = False
                 self.requests -= 1
         self.suspect(replace(group, guilty=guilty, earlier=group.earlier and accepted))
