@@ -303,7 +303,7 @@ def _shared_key(table: FoundTable, other: FoundTable) -> dict[str, str]:
     return {shared[0]: shared[0]} if shared else {}
 
 
-_IDS = ("_id", "_key", "_number", "sku")
+_IDS = ("_id", "_key", "_number", "sku", "nummer")
 
 
 def _on(link: Link | None, parent: FoundTable, child: FoundTable, key: str | None) -> str:

@@ -37,7 +37,17 @@ FIELDS: Mapping[str, Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     },
     "orders": {
         "OrderId": (("order_id", "order_number", "order_no", "invoice_id", "bestellnummer"), ()),
-        "CustomerId": (("customer_id", "customer_key", "client_id", "user_id"), ("customer_id",)),
+        "CustomerId": (
+            (
+                "customer_id",
+                "customer_key",
+                "customer_number",
+                "client_id",
+                "user_id",
+                "kundennummer",
+            ),
+            ("customer_id",),
+        ),
         "Email": (("email", "customer_email", "email_address", "contact_email"), ("email",)),
         "OrderDate": (
             (
@@ -57,7 +67,7 @@ FIELDS: Mapping[str, Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     },
     "items": {
         "ProductId": (("product_id", "product_key", "article_id", "track_id"), ("product_id",)),
-        "Sku": (("sku", "product_sku", "variant_sku", "article_number", "lineitem_sku"), ("sku",)),
+        "Sku": (("sku", "product_sku", "variant_sku", "article_number", "artikelnummer"), ("sku",)),
         "Quantity": (
             ("quantity", "qty", "amount", "count", "order_quantity", "menge"),
             ("quantity", "qty"),
