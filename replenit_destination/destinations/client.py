@@ -11,7 +11,7 @@ from dlt.destinations.impl.duckdb.duck import DuckDbClient
 
 from replenit_destination.destinations.delivery import active_pipeline, deliver, remember
 from replenit_destination.destinations.interrupts import note_stopped
-from replenit_destination.destinations.packages import LoadPackage
+from replenit_destination.destinations.packages import LoadPackage, mend
 from replenit_destination.destinations.privacy import keep_private
 from replenit_destination.engine.clock import SystemClock
 from replenit_destination.engine.handover import Handover
@@ -69,6 +69,9 @@ class ReplenitClient(DuckDbClient):
         except LedgerBusyError:
             signals.raise_if_signalled()  # then it was not the wait that ended
             raise
+        pipeline = active_pipeline()
+        if pipeline is not None and LoadPackage.current() is None:
+            mend(pipeline)  # a run opens the database before it normalizes what is pending
         return self
 
     def _open(self, database: Path) -> None:

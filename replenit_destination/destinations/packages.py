@@ -7,6 +7,7 @@ storage class.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from dlt.common.configuration import known_sections, resolve_configuration
@@ -18,10 +19,13 @@ from dlt.load.configuration import LoaderConfiguration
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dlt import Pipeline
     from dlt.common.schema import Schema
     from dlt.common.storages.load_package import PackageStorage
 
-__all__ = ["REPORT_KEY", "LoadPackage"]
+__all__ = ["REPORT_KEY", "LoadPackage", "mend"]
+
+_log = logging.getLogger(__name__)
 
 REPORT_KEY = "replenit_report"
 """Where the report of a load's delivery stands in the package's `destination_state`."""
@@ -95,6 +99,21 @@ class LoadPackage:
         context = Container()[LoadPackageStateInjectableContext]
         context.state.setdefault("destination_state", {})[REPORT_KEY] = report
         context.commit()
+
+
+def mend(pipeline: Pipeline) -> None:
+    """Take away what a kill in the middle of dlt's normalize step leaves behind.
+
+    dlt first puts the normalized package in its place and then deletes the extracted one (its log
+    says "do not kill this process"). Killed in between, every later run would fail, because the
+    package's place is taken.
+    """
+    normalized = set(pipeline.list_normalized_load_packages())
+    for load_id in normalized & set(pipeline.list_extracted_load_packages()):
+        _log.warning("Package %s was normalized before a crash; its extracted copy goes", load_id)
+        # No public call deletes one package.
+        storage = pipeline._get_normalize_storage()  # noqa: SLF001
+        storage.extracted_packages.delete_package(load_id)
 
 
 def _with_nested(schema: Schema, tables: set[str]) -> set[str]:
