@@ -108,13 +108,13 @@ class Diff:
         self.confirm = confirm
 
     def compare(
-        self, entity: BoundEntity, *, full: bool, also: str | None = None, force: bool = False
+        self, entity: BoundEntity, *, full: str = "", also: str | None = None, force: bool = False
     ) -> Comparison:
         """Fill `pending` and `gone` for one entity.
 
         Args:
             entity: The bound mapping.
-            full: Compare every row.
+            full: Why every row is to be compared.
             also: SQL for keys to look at besides the touched ones.
             force: Take every row for changed.
         """

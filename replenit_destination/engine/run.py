@@ -271,7 +271,7 @@ class _Run:
             retry=self.options.retry,
             confirm=self.options.confirm,
         )
-        full = self.options.full or self.options.force
+        full = "asked for" if self.options.full or self.options.force else ""
         for name, entity in list(bound.items()):
             also = self._woken_by_consent(entity.spec)
             whole = full or self.schema.recovered(name)

@@ -106,9 +106,19 @@ class SchemaHold:
         """Whether the tables of an entity are known to have changed, and nobody let that pass."""
         return bool(self._findings.get(entity)) and not self.options.accept_schema
 
-    def recovered(self, entity: str) -> bool:
-        """Whether the tables of a held entity came right: everything is to be compared once."""
-        return not self._findings.get(entity) and _HELD in self._now[entity].facts
+    def recovered(self, entity: str) -> str:
+        """Return why an entity must be compared as a whole, although few of its rows were loaded.
+
+        The tables of a held entity came right; or the mapping reads a column that was not there
+        when it was last read, and rows that no load has brought since may have their value in it.
+        """
+        seen, now = self._known.of(entity), self._now[entity]
+        if self._findings.get(entity):
+            return ""
+        if _HELD in now.facts:
+            return "its tables came right"
+        came = now.read.keys() - seen.read.keys()
+        return "a column came to be" if came and seen.mapping == now.mapping else ""
 
     def compared(self, entity: str, compare: Callable[[], Comparison]) -> Comparison | None:
         """Return what a comparison finds, None where a column that drifted cannot be computed with.

@@ -77,11 +77,11 @@ class Touch:
         self.entity: BoundEntity = assembly.entity
         self.fingerprint = fingerprint
 
-    def scope(self, *, full: bool) -> Scope:
+    def scope(self, *, full: str) -> Scope:
         """Return the rows to compare.
 
         Args:
-            full: Compare everything whatever the load ids say.
+            full: Why everything is to be compared whatever the load ids say.
         """
         known = self.ledger.processed(self.tables.schema, self.entity.spec.name)
         current = self._load_ids()
@@ -113,9 +113,9 @@ class Touch:
         """Whether load ids tell rows that the source wrote from all others."""
         return self.entity.always_full is None
 
-    def _full_reason(self, known: dict[str, Processed], *, full: bool) -> str | None:
+    def _full_reason(self, known: dict[str, Processed], *, full: str) -> str | None:
         if full:
-            return "asked for"
+            return full
         if self.entity.always_full:
             return self.entity.always_full
         if not known:

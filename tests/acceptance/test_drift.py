@@ -191,6 +191,22 @@ def test_column_that_comes_back_leaves_only_true_changes(shop: PlainShop) -> Non
     assert report.entities["customers"].backlog == 0
 
 
+def test_column_that_comes_late_is_read_in_rows_of_old_loads_too(tmp_path: Path) -> None:
+    shop = PlainShop(tmp_path, customers=PEOPLE)
+    shop.mapping = with_fields(Phone="phone")
+    assert shop.push().requests == 2  # no such column yet
+    run(
+        shop,
+        "ALTER TABLE shop.customers ADD COLUMN phone VARCHAR",
+        "UPDATE shop.customers SET phone = '+4930123456' WHERE id < 3",
+    )
+    report = shop.push()
+    assert (report.requests, report.exit_code) == (1, 0)
+    assert report.entities["customers"].compared == "a column came to be"
+    assert shop.held("p1@example.com")["Phone"] == "+4930123456"
+    assert shop.push().entities["customers"].compared == ""
+
+
 def test_renamed_column_goes_on_with_a_new_mapping(shop: PlainShop) -> None:
     run(shop, "ALTER TABLE shop.customers RENAME first_name TO forename")
     assert shop.push().held[0].kind == "schema"
