@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PORTION = 200
-"""Histories of one world and one seed: enough for Hypothesis to leave its simplest ones behind."""
+"""Histories of one world and one seed: enough for Hypothesis to leave its simplest ones behind, few
+enough for a summary every few minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0, help="another one draws other histories")
     parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS))
+    parser.add_argument("--portion", type=int, default=PORTION, help="histories of one seed")
     parser.add_argument("--portion-seed", type=int, help="draw this one portion again")
     parser.add_argument("--keep-going", action="store_true", help="whatever fails")
     parser.add_argument("--out", type=Path, help="where the summary goes, as JSON")
@@ -138,10 +140,10 @@ def _portions(options: argparse.Namespace) -> Iterator[Portion]:
         yield Portion(options.worlds[0], options.portion_seed, options.sequences)
         return
     chance = random.Random(options.seed)
-    whole, rest = divmod(options.sequences, PORTION)
+    whole, rest = divmod(options.sequences, options.portion)
     worlds = cycle(options.worlds)
     for world in islice(worlds, whole):
-        yield Portion(world, chance.getrandbits(32), PORTION)
+        yield Portion(world, chance.getrandbits(32), options.portion)
     if rest:
         yield Portion(next(worlds), chance.getrandbits(32), rest)
 

@@ -101,6 +101,11 @@ class StagedShop:
         if table in _CHILDREN and self.form == "nested":
             self.connection.execute(f"DROP TABLE shop.{table}__{_CHILDREN[table][0]}")
 
+    def rename(self, table: str, column: str, name: str) -> None:
+        """Give a column another name, in the last load too."""
+        for schema in ("shop", "shop_staging"):
+            self.connection.execute(f"ALTER TABLE {schema}.{table} RENAME {column} TO {name}")
+
     # -- tables
 
     def _create(self) -> None:

@@ -3,11 +3,12 @@
 Every step is drawn by Hypothesis. Whatever happened on the way, the last pushes, with nothing in
 their way, must bring the vendor to what the oracle says. In between, a push that nothing disturbs
 may send only what differs from what the vendor last acknowledged.
+
+Every push is a restart: it opens the ledger's file anew and knows nothing else of the one before.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,9 +20,10 @@ from replenit_destination.exceptions import ActivationError
 from replenit_destination.sandbox.faults import Fault, Poison
 from tests.acceptance.harness.deaths import Kill
 from tests.acceptance.harness.edits import EDITS, apply
-from tests.acceptance.harness.oracle import CHILDREN, ENTITIES, documents, keys
+from tests.acceptance.harness.followed import Followed
+from tests.acceptance.harness.oracle import ENTITIES, keys
 from tests.acceptance.harness.pace import new_folder, quicken
-from tests.acceptance.harness.world import World
+from tests.acceptance.harness.world import ELSEWHERE, HERE, World
 from tests.doubles.shop import Shop
 
 if TYPE_CHECKING:
@@ -34,8 +36,11 @@ __all__ = ["Sequences"]
 FAULTS = (
     Fault("status", status=500, times=1),
     Fault("status", status=503, times=4),
+    Fault("status", status=502, times=200),
     Fault("status", status=504, times=1, commit=True),
     Fault("status", status=429, times=2, retry_after=3),
+    Fault("status", status=401, times=1),
+    Fault("status", status=403, times=1),
     Fault("close", times=1),
     Fault("close", times=3),
     Fault("reset", times=2, commit=True),
@@ -45,6 +50,24 @@ FAULTS = (
     Fault("success_false", times=1),
     Fault("short_count", times=1),
 )
+DRIFTS = (
+    ("customers", "phone"),
+    ("customers", "email"),
+    ("customers", "gdpr"),
+    ("orders", "total"),
+    ("orders", "customer_id"),
+    ("products", "name"),
+)
+"""Columns that the source may lose for a while, and with them their values."""
+
+MAPPINGS: tuple[tuple[str, str, str], ...] = (
+    ("customers", "Name", "coalesce(name, NULL)"),  # says the same
+    ("customers", "Phone", ""),
+    ("orders", "IsOrderCancelled", ""),
+    ("products", "ProductName", "concat(name)"),  # says the same
+)
+"""(entity, field, expression) of another mapping; without an expression the field is not mapped."""
+
 _PICK = st.integers(0, 11)
 
 
@@ -69,28 +92,58 @@ class Sequences(RuleBasedStateMachine):
         )
         quicken(self.world.staged.connection)
         self.shelf: list[Any] = []  # products and variants that may return
-        self.poisoned = False
-        self.loaded = False
-        self.acknowledged: dict[tuple[str, str], Any] = {}
-        self.reached: dict[tuple[str, str], list[Any]] = {}
+        self.poisoned = self.ignored = self.loaded = False
+        self.drifted: tuple[str, str] | None = None
+        self.sides = {HERE: Followed(self.choices, self.form)}
+
+    # -- the shop
 
     @rule(edits=st.lists(st.tuples(st.sampled_from(EDITS), _PICK, _PICK), min_size=1, max_size=4))
     def edit(self, edits: list[tuple[str, int, int]]) -> None:
         for name, pick, value in edits:
+            self.told[f"edit: {name}"] += 1
             apply(self.world.shop, name, pick, value, self.shelf)
         self.loaded = False
 
     @rule(replace=st.booleans())
     def load(self, *, replace: bool) -> None:
+        self.told["load: replace" if replace else "load: merge"] += 1
         self.world.load(replace=replace)
         self.loaded = True
 
-    @rule(pick=_PICK, entity=st.sampled_from(ENTITIES))
-    def poison(self, pick: int, entity: str) -> None:
+    @precondition(lambda self: not self.drifted)
+    @rule(column=st.sampled_from(DRIFTS))
+    def drift(self, column: tuple[str, str]) -> None:
+        """The source loses a column."""
+        self.drifted = column
+        self.world.staged.rename(*column, f"{column[1]}_lost")
+
+    @precondition(lambda self: self.drifted)
+    @rule()
+    def mend(self) -> None:
+        """The column is back."""
+        if self.drifted:
+            table, column = self.drifted
+            self.world.staged.rename(table, f"{column}_lost", column)
+        self.drifted = None
+
+    @rule(change=st.sampled_from([None, *MAPPINGS]))
+    def remap(self, change: tuple[str, str, str] | None) -> None:
+        """Somebody edits the mapping, or takes the edit back."""
+        self.world.remap(change)
+
+    # -- the vendor
+
+    @rule(
+        pick=_PICK, entity=st.sampled_from(ENTITIES), outcome=st.sampled_from(["refuse", "ignore"])
+    )
+    def poison(self, pick: int, entity: str, outcome: str) -> None:
         found = sorted(keys(self.world.shop, self.choices)[entity])
         if found:
             self.poisoned = True
-            self.world.service.faults.add(Poison(entity, keys=[found[pick % len(found)]]))
+            self.ignored |= outcome == "ignore"
+            poison = Poison(entity, keys=[found[pick % len(found)]], outcome=outcome)
+            self.world.service.faults.add(poison)
 
     @precondition(lambda self: self.poisoned)
     @rule()
@@ -101,79 +154,111 @@ class Sequences(RuleBasedStateMachine):
     def pass_time(self, hours: int) -> None:
         self.world.clock.advance(hours * 3600)
 
-    @rule(allow=st.booleans(), most=st.sampled_from([None, None, 1, 2]))
-    def push(self, *, allow: bool, most: int | None) -> None:
+    # -- pushes
+
+    @rule(
+        allow=st.booleans(),
+        options=st.sampled_from(
+            [
+                {},
+                {"max_requests": 1},
+                {"max_requests": 2},
+                {"retry": True},
+                {"full": True},
+                {"diagnosis_share": 0.0},
+                {"diagnosis_share": 1.0},
+                {"accept_schema": True},
+                {"entities": ["orders"]},
+                {"entities": ["customers", "products"]},
+            ]
+        ),
+    )
+    def push(self, *, allow: bool, options: dict[str, Any]) -> None:
         """Push without disturbance, perhaps with a budget: only changes travel."""
-        self._push(allow_removals=ENTITIES if allow else (), max_requests=most)
+        self._push("push", *options, allow_removals=ENTITIES if allow else (), **options)
+
+    @rule(after=st.integers(0, 3))
+    def stop(self, after: int) -> None:
+        """Push until somebody asks to stop, after so many requests."""
+        self._push("stop", stop_after=after, allow_removals=ENTITIES)
+
+    @rule(option=st.sampled_from(["force", "confirm"]))
+    def push_again(self, option: str) -> None:
+        """Push what the vendor has already, or may have."""
+        self._push(option, disturbed=True, allow_removals=ENTITIES, **{option: True})
+
+    @rule()
+    def push_elsewhere(self) -> None:
+        """Push to another tenant of the account, out of the same ledger."""
+        self.sides.setdefault(ELSEWHERE, Followed(self.choices, self.form))
+        self._push("elsewhere", tenant=ELSEWHERE, allow_removals=ENTITIES)
 
     @rule(where=st.sampled_from(["before", "after", "clock"]), at=st.integers(1, 40))
     def kill(self, where: str, at: int) -> None:
         at = at if where == "clock" else 1 + at % 4
-        self._push(kill=Kill(at, where), disturbed=True, allow_removals=ENTITIES)
+        self._push(f"kill {where}", kill=Kill(at, where), disturbed=True, allow_removals=ENTITIES)
 
-    @rule(fault=st.sampled_from(FAULTS), well=st.integers(0, 2))
-    def fault(self, fault: Fault, well: int) -> None:
+    @rule(at=st.integers(1, 250))
+    def kill_at_statement(self, at: int) -> None:
+        """Die anywhere: while comparing, recording, folding, or writing the report."""
+        kill = Kill(at, "statement")
+        self._push("kill statement", kill=kill, disturbed=True, allow_removals=ENTITIES)
+
+    @rule(
+        fault=st.sampled_from(FAULTS),
+        well=st.integers(0, 2),
+        seconds=st.sampled_from([None, None, 2.0]),
+    )
+    def fault(self, fault: Fault, well: int, seconds: float | None) -> None:
         """Push while something is wrong, after so many requests that go well."""
         faults = self.world.service.faults
         poisons = list(faults.poisons)
         if well:
             faults.add(Fault("delay", seconds=0.0, times=well))
         faults.add(fault)
-        self._push(disturbed=True, allow_removals=ENTITIES)
+        what = f"fault {fault.kind} {fault.status if fault.kind == 'status' else ''}".rstrip()
+        self._push(what, disturbed=True, allow_removals=ENTITIES, max_seconds=seconds)
         faults.clear()
         faults.add(*poisons)
 
     @rule()
     def small_bodies(self) -> None:
         self.world.service.configure(switches={"max_body_bytes": 2000})
-        self._push(disturbed=True)
+        self._push("small bodies", disturbed=True)
         self.world.service.configure(switches={"max_body_bytes": 0})
 
-    # -- pushes
-
-    def _push(self, *, disturbed: bool = False, **options: Any) -> Report | None:
+    def _push(
+        self, *what: str, disturbed: bool = False, tenant: str = HERE, **options: Any
+    ) -> Report | None:
         if not self.loaded:
             self.load(replace=False)
-        self._remember()
+        side = self.sides[tenant]
+        side.remember(self.world.shop)
         seen = self.world.service.journal.total
         try:
-            report = self.world.push(**options)
-        except ActivationError:
-            assert disturbed, "a push that nothing disturbs succeeds"
+            report = self.world.push(tenant=tenant, **options)
+        except ActivationError as error:
+            assert disturbed or self.drifted, "a push that nothing disturbs succeeds"
+            self.told[f"raised {type(error).__name__}"] += 1
             report = None
-        self._follow(seen, disturbed=disturbed)
+        else:
+            self.told["killed" if report is None else "reported"] += 1
+        side.follow(self.world.service.journal.requests(since=seen), disturbed=disturbed)
+        self.told[" ".join(what)] += 1
+        self._tell(report)
         return report
 
-    def _remember(self) -> None:
-        truth = documents(self.world.shop, self.choices, self.form)
-        for entity, made in truth.items():
-            for key, document in made.items():
-                self.reached.setdefault((entity, key), []).append(document)
-
-    def _follow(self, seen: int, *, disturbed: bool) -> None:
-        """Compare what was sent with what the vendor had acknowledged."""
-        for entry in self.world.service.journal.requests(since=seen):
-            if entry.method == "DELETE":
-                self._forget(entry.path, entry.entity)
-                continue
-            for document in json.loads(entry.body or b"[]"):
-                key = self._key(entry.entity, document)
-                if disturbed or entry.status != 200:
-                    self.acknowledged.pop(key, None)
-                    continue
-                assert self.acknowledged.get(key) != document, (key, "was sent without a change")
-                self.acknowledged[key] = document
-
-    def _forget(self, path: str, entity: str) -> None:
-        """After a delete everything about the document may have to travel again."""
-        for key in [key for key in self.acknowledged if key[0] == entity]:
-            if entity == "customers" or key[1] in path.split("/"):
-                del self.acknowledged[key]
-
-    def _key(self, entity: str, document: dict[str, Any]) -> tuple[str, str]:
-        by_email = entity == "customers" and self.choices.priority == "email"
-        name = {"orders": "OrderId", "products": "ProductId", "customers": "CustomerId"}[entity]
-        return entity, document["Email" if by_email else name]
+    def _tell(self, report: Report | None) -> None:
+        if report is None:
+            return
+        self.told[f"exit code {report.exit_code}"] += 1
+        self.told.update(f"halted: {report.halted}" for _ in [1] if report.halted)
+        self.told.update(f"held: {one.kind} {one.entity}" for one in report.held)
+        self.told.update(f"withheld: {one.entity}" for one in report.withheld)
+        self.told.update(f"refused: {entity}" for entity, _, _ in report.refusals)
+        for one in report.entities.values():
+            for name in ("unconfirmed", "backlog", "quarantined", "rejected", "skipped"):
+                self.told[name] += bool(getattr(one, name))
 
     # -- the end
 
@@ -188,57 +273,24 @@ class Sequences(RuleBasedStateMachine):
 
     def _settle(self) -> None:
         self.world.service.faults.clear()
+        self.mend()
+        self.world.remap(None)
         self.load(replace=False)
-        report = self._push(allow_removals=ENTITIES, retry=self.poisoned)
-        assert report is not None
-        assert report.exit_code == 0, report.summary
-        again = self._push(allow_removals=ENTITIES)
-        assert again is not None
-        assert again.requests == 0, self.world.said()
-        for name, one in again.entities.items():
-            assert (one.backlog, one.rejected, one.quarantined) == (0, 0, 0), (name, one)
-        self._assert_converged()
-        self.world.assert_ledger_agrees()
-
-    def _assert_converged(self) -> None:
-        wanted = documents(self.world.shop, self.choices, self.form)
-        held = self.world.state()
-        for entity in ENTITIES:
-            for key, document in wanted[entity].items():
-                assert key in held[entity], (entity, key, "is missing")
-                before = self.reached.get((entity, key), [])
-                self._assert_equal(entity, held[entity][key], document, before)
-            for key in held[entity].keys() - wanted[entity].keys():
-                assert entity == "products", (entity, key, "is left over")
-                assert self.choices.product_removal == "unavailable", (key, "is left over")
-                variants = held[entity][key]["ProductVariants"].values()
-                assert not any(one["IsAvailable"] for one in variants), (key, "is available")
-
-    def _assert_equal(
-        self, entity: str, held: dict[str, Any], wanted: dict[str, Any], before: list[Any]
-    ) -> None:
-        name = CHILDREN.get(entity, "")
-        roots = [{n: v for n, v in each.items() if n != name} for each in before]
-        own = {n: v for n, v in held.items() if n != name}
-        self._assert_fields(own, {n: v for n, v in wanted.items() if n != name}, roots)
-        if not name:
-            return
-        for key, child in wanted[name].items():
-            known = [each[name][key] for each in before if key in each[name]]
-            assert key in held[name], (entity, key, "is missing")
-            self._assert_fields(held[name][key], child, known)
-        for key in held[name].keys() - wanted[name].keys():
-            retired = entity == "products" and self.choices.product_removal == "unavailable"
-            assert retired, (entity, key, "is left over")
-            assert held[name][key]["IsAvailable"] is False, (entity, key, "is available")
-
-    def _assert_fields(
-        self, held: dict[str, Any], wanted: dict[str, Any], before: list[dict[str, Any]]
-    ) -> None:
-        """A vendor that keeps what an update omits may show an old value there, and only there."""
-        kept = {n: v for n, v in held.items() if n not in wanted}
-        assert {n: v for n, v in held.items() if n in wanted} == wanted
-        if self.choices.omitted == "reset":
-            assert kept == {}
-        for name, value in kept.items():
-            assert any(each.get(name) == value for each in before), (name, "came from nowhere")
+        for tenant, side in self.sides.items():
+            report = self._push(
+                "settle",
+                tenant=tenant,
+                disturbed=self.ignored,
+                allow_removals=ENTITIES,
+                retry=self.poisoned,
+                confirm=self.ignored,
+            )
+            assert report is not None
+            assert report.exit_code == 0, report.summary
+            again = self._push("nothing to do", tenant=tenant, allow_removals=ENTITIES)
+            assert again is not None
+            assert again.requests == 0, self.world.said()
+            for name, one in again.entities.items():
+                assert (one.backlog, one.rejected, one.quarantined) == (0, 0, 0), (name, one)
+            side.assert_converged(self.world.shop, self.world.state(tenant))
+            self.world.assert_ledger_agrees(tenant)

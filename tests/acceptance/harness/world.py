@@ -7,6 +7,7 @@ A push can be killed (`deaths`): then the ledger goes on from the bytes that wer
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections import Counter
@@ -33,9 +34,13 @@ if TYPE_CHECKING:
     from replenit_destination.engine.report import Report
     from tests.acceptance.harness.deaths import Kill
 
-__all__ = ["Call", "World", "delivered"]
+__all__ = ["ELSEWHERE", "HERE", "Call", "World", "delivered"]
 
 HOST = "http://127.0.0.1:1"
+
+HERE = TENANT_ID
+ELSEWHERE = "5a11d0b0-0000-4000-8000-000000000002"
+"""Two tenants that one key may write to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +96,14 @@ class World:
                 "omitted": self.rules.omitted,
                 **(switches or {}),
             },
+            tenants={API_KEY: [HERE, ELSEWHERE]},
             limits=None,
             clock=self.clock.now,
             keep_bodies=True,
         )
         self.settings: dict[str, Any] = {
             "api_key": API_KEY,
-            "tenant_id": TENANT_ID,
+            "tenant_id": HERE,
             "base_url": HOST,
             "customer_identifier_priority": self.rules.priority,
             "customer_delete_style": self.rules.delete_style,
@@ -106,7 +112,8 @@ class World:
             "guests": "drop" if self.rules.priority == "customerid" else None,
             **settings,
         }
-        self.mapping = Mapping.load({**mapping_for(form), **(mapping or {})})
+        self._mapping: dict[str, Any] = {**mapping_for(form), **(mapping or {})}
+        self.mapping = Mapping.load(self._mapping)
         self.ledger = folder / "shop.ledger-0.duckdb"
         self.pushes = 0
         self.calls: list[Call] = []
@@ -118,8 +125,35 @@ class World:
         self.oracle.loaded(self.shop)
         self.staged.load(replace=replace)
 
-    def push(self, *, kill: Kill | None = None, **options: Any) -> Report | None:
-        """Deliver; None when the push was killed. `calls` holds what the vendor was asked."""
+    def remap(self, change: tuple[str, str, str] | None) -> None:
+        """Map one field, (entity, field, expression), in another way, and all others as before.
+
+        Without an expression it is not mapped at all.
+        """
+        made = copy.deepcopy(self._mapping)
+        if change:
+            entity, field, expression = change
+            made[entity]["fields"].pop(field, None)
+            if expression:
+                made[entity]["fields"][field] = expression
+        self.mapping = Mapping.load(made)
+
+    def push(
+        self,
+        *,
+        kill: Kill | None = None,
+        tenant: str = HERE,
+        stop_after: int | None = None,
+        **options: Any,
+    ) -> Report | None:
+        """Deliver; None when the push was killed. `calls` holds what the vendor was asked.
+
+        Args:
+            kill: When it dies.
+            tenant: To whom.
+            stop_after: It is asked to stop after so many requests.
+            options: Of the push.
+        """
         self.pushes += 1
         seen = self.service.journal.total
         transport = ServiceTransport(self.service, self.settings["api_key"])
@@ -128,7 +162,8 @@ class World:
         staged = self.staged.staged
         if kill and kill.where == "statement":
             staged = replace(staged, connection=mortal.connection(self.staged.connection))
-        target = ReplenitTarget(ReplenitSettings(**self.settings), clock=self.clock.now)
+        settings = ReplenitSettings(**{**self.settings, "tenant_id": tenant})
+        target = ReplenitTarget(settings, clock=self.clock.now)
         try:
             return push(
                 staged,
@@ -139,6 +174,7 @@ class World:
                 clock=mortal,
                 random=random.Random(self.pushes),
                 options=PushOptions(**{"workers": 0, **options}),
+                stop=lambda: stop_after is not None and len(transport.requests) >= stop_after,
                 quota=UnlimitedQuota(),
             )
         except Killed:
@@ -167,22 +203,25 @@ class World:
         """Return the calls of the last push, one line each."""
         return [str(call) for call in self.calls]
 
-    def entries(self, columns: str = "*") -> list[dict[str, Any]]:
-        """Return the ledger's entries."""
+    def entries(self, columns: str = "*", tenant: str = HERE) -> list[dict[str, Any]]:
+        """Return the ledger's entries of a tenant."""
         with self.staged.connection.cursor() as cursor:
             cursor.execute(f"ATTACH '{self.ledger}' AS told (READ_ONLY)")
             try:
-                rows = cursor.execute(f"SELECT {columns} FROM told.entry ORDER BY ALL")
+                rows = cursor.execute(
+                    f"SELECT {columns} FROM told.entry WHERE account ="
+                    f" (SELECT account FROM told.account WHERE tenant = '{tenant}') ORDER BY ALL"
+                )
                 names = [column[0] for column in rows.description or ()]
                 return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
             finally:
                 cursor.execute("DETACH told")
 
-    def assert_ledger_agrees(self) -> None:
+    def assert_ledger_agrees(self, tenant: str = HERE) -> None:
         """Check that the ledger holds exactly the vendor's keys and children, nothing in doubt."""
-        state = self.state()
+        state = self.state(tenant)
         believed = {name: {} for name in state}
-        for entry in self.entries():
+        for entry in self.entries(tenant=tenant):
             if entry["sent"]:
                 believed[entry["entity"]][entry["key"]] = {
                     "/".join(json.loads(child)) for child in entry["children"] or ()

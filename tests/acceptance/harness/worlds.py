@@ -51,9 +51,21 @@ class ByIdInLists(Sequences):
     form = "list"
 
 
+class WithConsentOnly(Sequences):
+    choices = Rules(gdpr_policy="consented_only")
+
+
 WORLDS: Mapping[str, type[Sequences]] = {
     world.__name__: world
-    for world in (ByEmail, ByEmailInTables, ByEmailInJson, ByIdInTables, ById, ByIdInLists)
+    for world in (
+        ByEmail,
+        ByEmailInTables,
+        ByEmailInJson,
+        ByIdInTables,
+        ById,
+        ByIdInLists,
+        WithConsentOnly,
+    )
 }
 
 
