@@ -16,6 +16,7 @@ from dlt.common.runtime import signals
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from replenit_destination import ActivationError, SettingsError, push
+from replenit_destination.engine.storage import full
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -245,6 +246,8 @@ def finish(work: Callable[[], Any], report_file: Path | None, *sources: type[Exc
                 return _interrupted(cause)
             if isinstance(cause, explained):
                 return _stopped(cause, NOT_RUN)
+            if told := full(cause, Path.cwd()):
+                return _stopped(told, NOT_RUN)
         return _stopped(error, NOT_RUN)
     except DltException as error:
         return _stopped(error, NOT_RUN)
