@@ -144,8 +144,8 @@ def _back(rows: Rows) -> None:
 
 
 def _fat(rows: Rows) -> None:
-    for part in range(10):
-        number = 1 + part * (len(rows) // 10)
+    step = len(rows) // 10
+    for number in range(1 + step // 2, len(rows) + 1, step):
         rows[number]["line_items"] = [_line(number, place) for place in range(FAT_LINES)]
 
 

@@ -2,7 +2,7 @@
 
     python tap.py singer|airbyte
 
-It starts behind the bookmark in `$SITE/state/bookmark` and emits a state message after every 1,000
+It starts behind the bookmark in `$SITE/state/bookmark` and emits a state message after every 500
 rows, so that a target which passes states on can resume in the middle.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 
 SITE = Path(os.environ["SITE"])
-STATE_EVERY = 1000
+STATE_EVERY = 500
 TEXT, NUMBER, INTEGER = ({"type": ["null", one]} for one in ("string", "number", "integer"))
 LINE = {"ProductId": TEXT, "Sku": TEXT, "Quantity": INTEGER, "Price": NUMBER, "Brand": TEXT}
 SCHEMA = {

@@ -1,4 +1,5 @@
 # What the platform does between two connectors: messages from one to the other, the last state kept.
+export PYTHONUNBUFFERED=1  # a state that is still in a buffer when the process dies is lost
 cd "$SITE/state"
 keep_state() { if grep '"STATE"' messages >found 2>/dev/null; then tail -n 1 found >bookmark; fi; }
 keep_state
