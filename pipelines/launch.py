@@ -241,14 +241,7 @@ def finish(work: Callable[[], Any], report_file: Path | None, *sources: type[Exc
     except explained as error:
         return _stopped(error, NOT_RUN)
     except PipelineStepFailed as error:
-        for cause in _causes(error):
-            if isinstance(cause, KeyboardInterrupt):
-                return _interrupted(cause)
-            if isinstance(cause, explained):
-                return _stopped(cause, NOT_RUN)
-            if told := full(cause, Path.cwd()):
-                return _stopped(told, NOT_RUN)
-        return _stopped(error, NOT_RUN)
+        return _failed(error, explained)
     except DltException as error:
         return _stopped(error, NOT_RUN)
     if report is None:
@@ -258,6 +251,18 @@ def finish(work: Callable[[], Any], report_file: Path | None, *sources: type[Exc
         text = json.dumps(report.to_dict(), indent=2, default=str)
         report_file.write_text(f"{text}\n", encoding="utf-8")
     return int(report.exit_code)
+
+
+def _failed(error: PipelineStepFailed, explained: tuple[type[Exception], ...]) -> int:
+    """Tell the cause that says most: dlt wraps each error of a step, sometimes twice."""
+    for cause in _causes(error):
+        if isinstance(cause, KeyboardInterrupt):
+            return _interrupted(cause)
+        if isinstance(cause, explained):
+            return _stopped(cause, NOT_RUN)
+        if full_disk := full(cause, Path.cwd()):
+            return _stopped(full_disk, NOT_RUN)
+    return _stopped(error, NOT_RUN)
 
 
 def _interrupted(error: BaseException) -> int:
