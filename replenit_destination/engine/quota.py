@@ -41,6 +41,8 @@ __all__ = [
 DRIFT = 1e-4
 MARGIN_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 3600.0
+# When others' use is thought to be over, one request goes ahead to see; its answer comes meanwhile.
+PROBE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,7 @@ class WindowQuota:
         self._shares = shares or QuotaShares()
         self._log = log if log is not None else MemoryGrantLog()
         self._lease_seconds = lease_seconds
+        self._unsettled: dict[int, float] = {}
         self._offset = clock.now() - clock.monotonic()
         with self._log.exclusively():
             self._offset = self._log.steady_offset(self._offset, _boot_id())
@@ -165,13 +168,20 @@ class WindowQuota:
 
     def settle(self, grant: Grant) -> None:
         """Note that the request is over: from now on its slot ages."""
-        self._write(grant.number, self._now())
+        self._unsettled[grant.number] = self._now()
+        try:
+            with self._log.exclusively():
+                self._settle_late()
+        except LogBusyError:
+            return  # with the next decision
 
     def observed(self, grant: Grant, remaining: int, reset_seconds: float | None) -> None:
         """Compare the server's count with ours and count what others have used.
 
         Everything of ours that the server can have counted is in the log, so a smaller remainder
-        than ours says has been used by somebody else.
+        than ours says has been used by somebody else. If so, what is still under way is taken to
+        reach the server later. What others use counts in the shortest window only, which the
+        headers describe, until the server's reset, and for all but one request a second longer.
         """
         window = self._windows[0]
         if reset_seconds is not None and not 0 < reset_seconds <= LONGEST_PAUSE_SECONDS:
@@ -180,13 +190,16 @@ class WindowQuota:
             self.throttled(reset_seconds)  # a longer window than we know of, and it is used up
             return
         sent = grant.moment - self._lease_seconds
+        held = min(window.seconds, reset_seconds or window.seconds)
         try:
             with self._log.exclusively():
+                now = self._now()
                 ours = self._log.count_since(sent - window.held_seconds)
-                foreign = min(window.limit, window.limit - ours - max(0, remaining))
-                held = min(window.seconds, reset_seconds or window.seconds)
-                for _ in range(foreign):
-                    self._log.put(-_number(), self._now() - window.seconds + held)
+                used = window.limit - max(0, remaining)
+                if used > ours:
+                    under_way = self._log.count_since(sent) - 1  # without the answered one
+                    foreign = min(window.limit, used - ours + under_way)
+                    self._count_foreign(foreign, now - window.seconds + held)
         except LogBusyError:
             return
 
@@ -220,31 +233,41 @@ class WindowQuota:
         """Let go of the log's file."""
         self._log.close()
 
+    def _count_foreign(self, count: int, moment: float) -> None:
+        """Count so many requests of others at least until `moment` has left the window."""
+        window = self._windows[0]
+        known = self._log.foreign_since(self._now() - window.held_seconds)
+        for n in range(count):
+            number, before = known[n] if n < len(known) else (-_number(), moment)
+            # The last of them leaves first.
+            self._log.put(number, max(before, moment if n == count - 1 else moment + PROBE_SECONDS))
+
     def _decide(self, *, urgent: bool) -> Grant | Wait:
+        self._settle_late()
         now = self._now()
         seconds = self._log.paused_until() - now
+        shortest = self._windows[0]
         for window in self._windows:
-            # Others may use what our share leaves them; all of us together stay within the limit.
             allowed = self._shares.allowed(window.limit, urgent=urgent)
-            for moment in (
-                self._log.nth_newest(allowed, ours=True),
-                self._log.nth_newest(window.limit, ours=False),
-            ):
+            freed = [self._log.nth_newest(allowed, ours=True)]
+            if window is shortest:
+                # Others may use what our share leaves them; all of us stay within the limit.
+                freed.append(self._log.nth_newest(window.limit, ours=False))
+            for moment in freed:
                 if moment is not None:
                     seconds = max(seconds, moment + window.held_seconds - now)
         if seconds > 0:
             return Wait(seconds)
         grant = Grant(_number(), now + self._lease_seconds)
-        self._log.prune(now - self._windows[-1].held_seconds)
+        self._log.prune(now - self._windows[-1].held_seconds, foreign=now - shortest.held_seconds)
         self._log.put(grant.number, grant.moment)
         return grant
 
-    def _write(self, number: int, moment: float) -> None:
-        try:
-            with self._log.exclusively():
-                self._log.put(number, moment)
-        except LogBusyError:
-            return  # the lease ends by itself
+    def _settle_late(self) -> None:
+        """Settle what is over, also what another process's hold on the log has delayed."""
+        for number, moment in self._unsettled.items():
+            self._log.put(number, moment)
+        self._unsettled.clear()
 
     def _now(self) -> float:
         return self._clock.monotonic() + self._offset

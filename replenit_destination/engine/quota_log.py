@@ -38,13 +38,16 @@ class GrantLog(Protocol):
         """Return the n-th newest moment, ours or everybody's; None when there are fewer."""
 
     def count_since(self, moment: float) -> int:
-        """Return how many grants have a later moment."""
+        """Return how many grants have a later moment, ours only."""
+
+    def foreign_since(self, moment: float) -> list[tuple[int, float]]:
+        """Return what others used and that has a later moment, the newest first."""
 
     def put(self, number: int, moment: float) -> None:
         """Add a grant, or move it to another moment."""
 
-    def prune(self, moment: float) -> None:
-        """Forget grants older than `moment`."""
+    def prune(self, moment: float, *, foreign: float) -> None:
+        """Forget our grants older than `moment` and those of others older than `foreign`."""
 
     def clamp(self, *, grants: float, pause: float) -> None:
         """Move what lies further ahead back to these moments: a clock was set back."""
@@ -86,8 +89,16 @@ class MemoryGrantLog:
         return next(islice(newest, n - 1, None), None)
 
     def count_since(self, moment: float) -> int:
-        """Return how many grants have a later moment."""
-        return len(self._moments) - bisect_left(self._moments, (moment, float("inf")))
+        """Return how many grants have a later moment, ours only."""
+        later = len(self._moments) - bisect_left(self._moments, (moment, float("inf")))
+        return later - len(self.foreign_since(moment))
+
+    def foreign_since(self, moment: float) -> list[tuple[int, float]]:
+        """Return what others used and that has a later moment, the newest first."""
+        if self._foreign == 0:
+            return []
+        first = bisect_left(self._moments, (moment, float("inf")))
+        return [(number, at) for at, number in reversed(self._moments[first:]) if number < 0]
 
     def put(self, number: int, moment: float) -> None:
         """Add a grant, or move it to another moment."""
@@ -99,13 +110,18 @@ class MemoryGrantLog:
         insort(self._moments, (moment, number))
         self._by_number[number] = moment
 
-    def prune(self, moment: float) -> None:
-        """Forget grants older than `moment`."""
+    def prune(self, moment: float, *, foreign: float) -> None:
+        """Forget our grants older than `moment` and those of others older than `foreign`."""
         end = bisect_left(self._moments, (moment, float("-inf")))
         for _, number in self._moments[:end]:
             del self._by_number[number]
             self._foreign -= number < 0
         del self._moments[:end]
+        if self._foreign:
+            for at, number in [one for one in self._moments if one[1] < 0 and one[0] < foreign]:
+                del self._moments[bisect_left(self._moments, (at, number))]
+                del self._by_number[number]
+                self._foreign -= 1
 
     def clamp(self, *, grants: float, pause: float) -> None:
         """Move what lies further ahead back to these moments."""
@@ -137,15 +153,16 @@ class SqliteGrantLog:
     """Grants in a SQLite file that processes on one machine share.
 
     Every decision is one immediate transaction, so a process killed inside it leaves nothing half
-    done and blocks nobody. The file holds moments and random numbers, nothing else.
+    done and blocks nobody. The file holds moments and random numbers, nothing else. A decision
+    waits `busy_seconds` for another process's.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path.touch(mode=0o600)
         self._sql = sqlite3.connect(
-            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            self.path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
         )
         # The switch fails at once while another process makes the same one; the mode stays with the
         # file.
@@ -187,16 +204,28 @@ class SqliteGrantLog:
         )
 
     def count_since(self, moment: float) -> int:
-        """Return how many grants have a later moment."""
-        return int(self._value("SELECT count(*) FROM grants WHERE moment > ?", (moment,)) or 0)
+        """Return how many grants have a later moment, ours only."""
+        ours = "SELECT count(*) FROM grants WHERE moment > ? AND number >= 0"
+        return int(self._value(ours, (moment,)) or 0)
+
+    def foreign_since(self, moment: float) -> list[tuple[int, float]]:
+        """Return what others used and that has a later moment, the newest first."""
+        theirs = (
+            "SELECT number, moment FROM grants WHERE moment > ? AND number < 0 ORDER BY moment DESC"
+        )
+        with contextlib.closing(self._sql.execute(theirs, (moment,))) as rows:
+            return [(int(number), float(at)) for number, at in rows]
 
     def put(self, number: int, moment: float) -> None:
         """Add a grant, or move it to another moment."""
         self._sql.execute("INSERT OR REPLACE INTO grants VALUES (?, ?)", (number, moment)).close()
 
-    def prune(self, moment: float) -> None:
-        """Forget grants older than `moment`."""
-        self._sql.execute("DELETE FROM grants WHERE moment < ?", (moment,)).close()
+    def prune(self, moment: float, *, foreign: float) -> None:
+        """Forget our grants older than `moment` and those of others older than `foreign`."""
+        self._sql.execute(
+            "DELETE FROM grants WHERE moment < ?1 OR (number < 0 AND moment < ?2)",
+            (moment, foreign),
+        ).close()
 
     def clamp(self, *, grants: float, pause: float) -> None:
         """Move what lies further ahead back to these moments."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import math
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def wait_seconds(
     Args:
         headers: Of the answer; names in lower case.
         body: The answer's properties, names in lower case.
-        now: Unix seconds.
+        now: Unix seconds; an answer that says when it was made (`Date`) is read by that.
         default: For an answer without any hint.
     """
     data = (body or {}).get("data")
@@ -39,8 +40,10 @@ def wait_seconds(
     if isinstance(data, dict):
         in_body = next((one for name, one in data.items() if name.lower() == "retryafter"), None)
     remaining, reset = quota_hints(headers, now)
+    asked = headers.get("retry-after")
     hints = [
-        _seconds(headers.get("retry-after")) or _until(headers.get("retry-after"), now),
+        _seconds(asked),
+        _until(asked, _moment(headers.get("date")) or now),
         _seconds(in_body),
         reset if remaining in {0, None} else None,
     ]
@@ -79,6 +82,8 @@ def _until(value: str | None, now: float) -> float | None:
 
 def _moment(value: str | None) -> float | None:
     try:
-        return email.utils.parsedate_to_datetime(value or "").timestamp()
+        moment = email.utils.parsedate_to_datetime(value or "")
+        # RFC 9110 5.6.7: a date in a header is in GMT, also where its zone says nothing ("-0000").
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
     except (ValueError, OverflowError, TypeError):
         return None
