@@ -1,4 +1,8 @@
-"""Postgres with 500,000 order lines: our source against dlt's default backend, then an increment.
+"""Postgres with 500,000 order lines: our source against dlt's defaults, then an increment.
+
+dlt's defaults are `sql_database` with its backend of Python rows, and the files it makes for DuckDB
+when nothing is said, insert statements. The second side has the same backend and Parquet files,
+which our destination prefers: it shows what the backend alone costs.
 
 Each run is a process of its own: extract, stage and diff; the delivery goes to a double in the same
 process and is not counted, since both sides send the same. The server is started here. Prints a
@@ -27,6 +31,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "pipelines")]
 LINES = 500_000
 LIMIT = 10
 SAMPLE = ROOT / "pipelines" / "postgres" / "sample.sql"
+SIDES = {
+    "defaults": "dlt's defaults",
+    "rows": "the same, by Parquet files",
+    "ours": "this source",
+}
 LARGE = {"customers", "orders", "order_items"}  # the planner reads tables of a page at once
 TABLES = ("customers", "products", "product_variants", "orders", "order_items")
 GROW = """
@@ -83,7 +92,7 @@ def run(side: str, address: str) -> None:
         pipelines_dir="pipelines",
     )
     started = time.perf_counter()
-    if side == "default":
+    if side != "ours":
         from dlt.sources.sql_database import sql_database
 
         bare = address.replace("postgresql:", "postgresql+psycopg:")
@@ -96,7 +105,9 @@ def run(side: str, address: str) -> None:
         target = ReplenitTarget(config.target_settings())
         needed = needed_by(config.delivery_mapping(), target, address)
         source = postgres(address, tables=needed, removals=REMOVALS)
-    pipeline.extract(source, loader_file_format="parquet")
+    pipeline.extract(
+        source, loader_file_format="insert_values" if side == "defaults" else "parquet"
+    )
     extracted = time.perf_counter()
     pipeline.normalize()
     pipeline.load()
@@ -147,7 +158,7 @@ def main() -> int:
         connection.execute(GROW.format(lines=given.lines).encode())
         say(f"{given.lines:,} order lines\n{'':28} extract   stage    diff     all\n")
         totals = {}
-        for side, label in (("default", "dlt's default backend"), ("ours", "this source")):
+        for side, label in SIDES.items():
             seconds, sent = measure(side, server.url(), here / side)
             totals[side] = sum(seconds)
             say(f"{label:28} {row([*seconds, sum(seconds)])}   {sent:,} sent\n")
@@ -160,9 +171,9 @@ def main() -> int:
         say(f"{label:28} {row([*seconds, sum(seconds)])}   {sent:,} sent\n")
         connection.close()
     server.remove()
-    ratio = totals["default"] / totals["ours"]
-    named = ", ".join(sorted(scanned)) or "no large table"
-    say(f"{ratio:.1f} times as fast (at least {LIMIT}); the increment scanned {named}\n")
+    ratio = totals["defaults"] / totals["ours"]
+    say(f"{ratio:.1f} times as fast as the defaults (at least {LIMIT})\n")
+    say(f"the increment scanned {', '.join(sorted(scanned)) or 'no large table'}\n")
     return 0 if ratio >= LIMIT and not scanned else 1
 
 

@@ -125,6 +125,23 @@ def test_broken_file_stops_with_its_place_and_says_nothing_personal(
     assert start("--demo", "--folder", str(folder))[0] == 0
 
 
+def test_draft_of_a_mapping_is_refused_until_consent_is_decided(
+    start: Start, tmp_path: Path
+) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / "customers_1.csv").write_text("email,newsletter\njane@example.com,yes\n")
+    code, out, err = start("--folder", "exports", "--propose-mapping", "shop.toml")
+    assert (code, err) == (0, "")
+    assert "shop.toml is a draft" in out
+    text = (tmp_path / "shop.toml").read_text(encoding="utf-8")
+    assert 'customers = "customers_*.csv"' in text or 'customers = "customers*.csv"' in text
+    assert "jane" not in text
+    code, _, err = start("--demo", "--folder", "exports", "--mapping", "shop.toml")
+    assert code == 2
+    assert "which people may Replenit process?" in err
+
+
 def test_folder_without_files_is_named(start: Start) -> None:
     code, _, err = start("--demo", "--folder", "nowhere")
     assert code == 2

@@ -135,6 +135,7 @@ class Delivered:
         self.database = database
         self.here = here
         self.box = box
+        self.settings: dict[str, Any] = {}
 
     def run(self, mapping: Any, *, entities: Any = None, full: bool = False, **source: Any) -> Any:
         """Stage what the mapping needs, deliver it, and return the report."""
@@ -148,7 +149,7 @@ class Delivered:
                 api_key=self.box.api_key,
                 tenant_id=self.box.tenant_id,
                 base_url=self.box.url,
-                customer_identifier_priority="email",
+                **{"customer_identifier_priority": "email", **self.settings},
                 requests_per_minute=1_000_000,
                 requests_per_hour=1_000_000,
                 deliver="manual",

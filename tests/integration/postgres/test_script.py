@@ -115,9 +115,16 @@ def test_live_run_delivers_the_configured_database(
     start: Start, database: Database, tmp_path: Path
 ) -> None:
     database.run(
-        "CREATE TABLE people (id int PRIMARY KEY, mail text, news boolean, password text);"
-        "INSERT INTO people VALUES (1, 'Ada@example.com', true, 'secret'),"
-        " (2, 'b@example.com', false, 'secret')"
+        "CREATE TABLE people (id int PRIMARY KEY, mail text, news boolean, password text,"
+        " gone boolean, seen timestamptz);"
+        "INSERT INTO people VALUES (1, 'Ada@example.com', true, 'secret', false),"
+        " (2, 'b@example.com', false, 'secret', NULL), (3, 'c@example.com', true, 'secret', true)"
+    )
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "config.toml").write_text(
+        '[sources.postgres.removals]\npeople = { column = "gone" }\n'
+        '[sources.postgres.cursors]\npeople = "seen"\n',
+        encoding="utf-8",
     )
     (tmp_path / "shop.toml").write_text(
         '[customers]\ntable = "people"\n[customers.fields]\nCustomerId = "id"\nEmail = "mail"\n'
@@ -134,7 +141,8 @@ def test_live_run_delivers_the_configured_database(
             "DLT_DATA_DIR": str(tmp_path / "dlt"),
         }
         code, out, err = start("--mapping", "shop.toml", **settings)
-        assert (code, err) == (0, ""), out
+        assert code == 0, err
+        assert "`people.seen` has no index" in err, "the configured column is the one it goes by"
         consents = {key: one["GdprOptin"] for key, one in box.state()["customers"].items()}
         assert consents == {"ada@example.com": True, "b@example.com": False}
         assert "example.com" not in out
