@@ -6,48 +6,52 @@
     pipeline = dlt.pipeline("my_shop", destination="duckdb", dataset_name="shopify")
     pipeline.run(shopify())
 
-It reads the GraphQL Admin API, page by page. Each run reads what changed since the last one and
-merges it on id; what was deleted at Shopify arrives as a hard delete. Settings come from dlt's
-configuration under `sources.shopify`.
+It reads the GraphQL Admin API: a few objects page by page, many by bulk operations. Each run reads
+what changed since the last one and merges it on id; what was deleted arrives as a hard delete.
+Settings come from dlt's configuration under `sources.shopify`.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import (  # noqa: TC003 - dlt reads the annotations at run time
     Callable,
     Iterable,
     Iterator,
 )
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import dlt
+from dlt.common.runtime import signals
 from dlt.common.typing import TSecretStrValue  # noqa: TC002
 from dlt.extract import DltResource  # noqa: TC002
 
-from . import columns, records
+from . import columns
 from .client import Pacer, ShopifyClient
 from .errors import (
     AccessDeniedError,
+    IntegrityError,
     QueryRefusedError,
     SearchIgnoredError,
     ShopifyError,
     ShopifyUnavailableError,
 )
-from .pager import Pager, document
+from .reader import Reader
 from .settings import (
     DEFAULT_VERSION,
+    BulkSettings,
     PageSizes,
     Settings,
     missing_settings,
     resolve,
     shop_url,
 )
-from .windows import Window, close_window, next_window
+from .windows import Asked
 
 __all__ = [
     "AccessDeniedError",
+    "BulkSettings",
+    "IntegrityError",
     "Pacer",
     "PageSizes",
     "QueryRefusedError",
@@ -61,11 +65,6 @@ __all__ = [
     "shopify",
 ]
 
-logger = logging.getLogger(__name__)
-
-NEEDED_SCOPES = ("read_orders", "read_customers", "read_products")
-OPEN_DAYS = 60  # without read_all_orders, older orders do not show
-
 
 @dlt.source(name="shopify")
 def shopify(
@@ -77,6 +76,13 @@ def shopify(
     since: str | None = None,
     lag_minutes: float = 2,
     overlap_minutes: float = 10,
+    sweep_days: float = 7,
+    bulk: bool = True,
+    bulk_above: int = 5_000,
+    bulk_rows: int = 100_000,
+    read_since: datetime | None = None,
+    read_until: datetime | None = None,
+    full: bool = False,
     client: ShopifyClient | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> Iterable[DltResource]:
@@ -91,6 +97,14 @@ def shopify(
         since: ISO date or time from which on the first run reads; everything by default.
         lag_minutes: How far behind now a window ends.
         overlap_minutes: How much of the last window is read again.
+        sweep_days: How often all ids are compared with the staged ones, to find what was deleted
+            without a trace; 0 never.
+        bulk: Whether bulk operations may be used.
+        bulk_above: They are, for a window with more objects than that.
+        bulk_rows: How many objects the first operation is asked for.
+        read_since: This run reads from there, whatever was read before.
+        read_until: This run reads only what changed before.
+        full: This run reads everything again and compares all ids.
         client: A ready client, for tests; settings are then its own.
         now: The time, for tests.
 
@@ -107,9 +121,13 @@ def shopify(
                 version=api_version,
                 lag_minutes=lag_minutes,
                 overlap_minutes=overlap_minutes,
-            )
+                sweep_days=sweep_days,
+                bulk=BulkSettings(enabled=bulk, above=bulk_above, rows=bulk_rows),
+            ),
+            wait=_wait,
         )
-    reader = _Reader(client, now or (lambda: datetime.now(UTC)), _since(since))
+    asked = Asked(_moment(since), read_since, read_until, full)
+    reader = Reader(client, now or (lambda: datetime.now(UTC)), asked)
     return (
         _resource(client, "customers", reader.customers, columns.CUSTOMERS),
         _resource(
@@ -151,92 +169,13 @@ def _resource(
     return resource
 
 
-class _Reader:
-    """Reads the three resources of one run; the first to start looks at the shop."""
-
-    def __init__(
-        self, client: ShopifyClient, now: Callable[[], datetime], since: datetime | None
-    ) -> None:
-        self.client = client
-        self.pager = Pager(client)
-        self.now = now
-        self.since = since
-        self._shop: dict[str, Any] = {}
-
-    def customers(self) -> Iterator[list[dict[str, Any]]]:
-        self._look()
-        yield from self._changes("CUSTOMER", self.pager.customers, records.customer_row)
-
-    def orders(self) -> Iterator[list[dict[str, Any]]]:
-        self._look()
-        yield from self._changes("ORDER", self.pager.orders, records.order_row)
-
-    def products(self) -> Iterator[list[dict[str, Any]]]:
-        self._look()
-        currency, language = self._shop["currencyCode"], self._shop["language"]
-
-        def row(node: dict[str, Any]) -> dict[str, Any]:
-            return records.product_row(node, currency=currency, language=language)
-
-        yield from self._changes("PRODUCT", self.pager.products, row)
-
-    def _changes(
-        self,
-        subject: str,
-        pages: Callable[[str], Iterator[list[dict[str, Any]]]],
-        row: Callable[[dict[str, Any]], dict[str, Any]],
-    ) -> Iterator[list[dict[str, Any]]]:
-        """Yield what changed in the next window, then what was destroyed in it."""
-        state = dlt.current.resource_state()
-        window = next_window(state, self.client.settings, self.now(), self.since)
-        if window is None:
-            return
-        for page in pages(window.search("updated_at")):
-            yield [row(node) for node in page]
-        # Nothing can have been destroyed before the first run that we would still hold.
-        if not window.first:
-            yield from self._destroyed(subject, window)
-        close_window(state, window)
-
-    def _destroyed(self, subject: str, window: Window) -> Iterator[list[dict[str, Any]]]:
-        search = window.search("created_at", f"subject_type:{subject}", "action:destroy")
-        for page in self.pager.deletions(search):
-            yield [
-                records.deleted_row(event)
-                for event in page
-                # Trust the answer, not the filter: a delete must never rest on a search term alone.
-                if event["action"] == "destroy" and event.get("subjectType") == subject
-            ]
-
-    def _look(self) -> None:
-        """Look at the shop once per run: its currency and language, and what the token may read."""
-        if self._shop:
-            return
-        data = self.client.query("ShopInfo", document("shop"))
-        scopes = {scope["handle"] for scope in data["currentAppInstallation"]["accessScopes"]}
-        # A write scope includes reading.
-        granted = scopes | {scope.replace("write_", "read_", 1) for scope in scopes}
-        missing = [scope for scope in NEEDED_SCOPES if scope not in granted]
-        if missing:
-            message = (
-                f"The app may not read everything that is needed: grant it {', '.join(missing)} "
-                "(app configuration, Admin API access scopes), then install it again."
-            )
-            raise AccessDeniedError(message)
-        horizon = self.now() - timedelta(days=OPEN_DAYS)
-        if "read_all_orders" not in granted and (self.since is None or self.since < horizon):
-            logger.warning(
-                "Without the scope read_all_orders Shopify shows only orders of the last %d days",
-                OPEN_DAYS,
-            )
-        language = None
-        if "read_locales" in granted:
-            locales = self.client.query("ShopLocales", document("locales"))["shopLocales"]
-            language = next((item["locale"] for item in locales if item["primary"]), None)
-        self._shop = {**data["shop"], "language": language}
+def _wait(seconds: float) -> None:
+    """Wait, but no longer than until somebody presses Ctrl-C."""
+    signals.sleep(seconds)
+    signals.raise_if_signalled()
 
 
-def _since(text: str | None) -> datetime | None:
+def _moment(text: str | None) -> datetime | None:
     if not text:
         return None
     moment = datetime.fromisoformat(text)

@@ -139,13 +139,21 @@ class ShopifyClient:
             self._http.close()
             self._http = None
 
-    def query(self, name: str, text: str, variables: Mapping[str, Any] | None = None) -> Any:
+    def query(
+        self,
+        name: str,
+        text: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        once: bool = False,
+    ) -> Any:
         """Return the `data` of a query.
 
         Args:
             name: The operation's name: its cost is remembered under it.
             text: The whole document, fragments included.
             variables: The operation's variables.
+            once: Do not send it again where it may have been carried out: for mutations.
 
         Raises:
             AccessDeniedError: Token, scope or protected-data approval is missing.
@@ -159,6 +167,8 @@ class ShopifyClient:
         for attempt in range(MAX_ATTEMPTS):
             self.pacer.before(name)
             answer, reason = self._post(body)
+            if answer is None and once:
+                break
             if answer is None:
                 self._back_off(name, attempt, reason)
                 continue
@@ -171,12 +181,15 @@ class ShopifyClient:
                 continue
             if codes & RETRYABLE_CODES:
                 reason = "an internal error at Shopify"
+                if once:
+                    break
                 self._back_off(name, attempt, reason)
                 continue
             _refuse(name, answer, codes)
             _refuse_warnings(name, extensions)
             return answer["data"]
-        message = f"Shopify did not answer {name} after {MAX_ATTEMPTS} attempts (last: {reason})."
+        attempts = 1 if once else MAX_ATTEMPTS
+        message = f"Shopify did not answer {name} after {attempts} attempts (last: {reason})."
         raise ShopifyUnavailableError(message)
 
     def _post(self, body: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "AccessDeniedError",
+    "IntegrityError",
     "QueryRefusedError",
     "SearchIgnoredError",
     "ShopifyError",
@@ -29,3 +30,7 @@ class SearchIgnoredError(ShopifyError):
 
 class ShopifyUnavailableError(ShopifyError):
     """Shopify kept failing past the retry budget; run again later."""
+
+
+class IntegrityError(ShopifyError):
+    """A bulk result is not what its operation counted; it was not used, run again."""

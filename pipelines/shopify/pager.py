@@ -6,26 +6,20 @@ halved and asked for again; the smaller size stays for the rest of the run.
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .client import ShopifyClient, TooExpensiveError
+from .documents import CUSTOMERS, LISTINGS, ORDERS, PRODUCTS, document
 from .errors import QueryRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Pager", "document"]
+    from .documents import Listing
+
+__all__ = ["Pager"]
 
 Node = dict[str, Any]
-QUERIES = Path(__file__).with_name("queries")
-
-
-@cache
-def document(*names: str) -> str:
-    """Return one GraphQL document made of query files, in order."""
-    return "\n".join((QUERIES / f"{name}.graphql").read_text(encoding="utf-8") for name in names)
 
 
 class Pager:
@@ -33,21 +27,22 @@ class Pager:
 
     def __init__(self, client: ShopifyClient) -> None:
         self.client = client
-        pages, older = client.settings.pages, client.settings.version < "2026-10"
-        phone = "phone_before_2026_10" if older else "phone"
+        pages, version = client.settings.pages, client.settings.version
         self.documents = {
-            "OrdersPage": document("orders", "line", "money"),
+            "OrdersPage": document("orders", *ORDERS.files(version)),
             "OrderLinesRest": document("order_lines", "line", "money"),
-            "CustomersPage": document("customers", phone),
-            "ProductsPage": document("products", "variant"),
-            "VariantsRest": document("product_variants", "variant"),
+            "CustomersPage": document("customers", *CUSTOMERS.files(version)),
+            "ProductsPage": document("products", "variant_image", *PRODUCTS.files(version)),
+            "VariantsRest": document("product_variants", "variant", "variant_image"),
             "Deletions": document("deletions"),
+            **{f"{one.name.title()}Ids": document(f"{one.name}_ids") for one in LISTINGS},
         }
         self._sizes: dict[str, dict[str, int]] = {
             "OrdersPage": {"first": pages.orders, "items": pages.lines},
             "CustomersPage": {"first": pages.customers},
             "ProductsPage": {"first": pages.products, "variants": pages.variants},
             "Deletions": {"first": 250},
+            **{f"{one.name.title()}Ids": {"first": 250} for one in LISTINGS},
         }
 
     def orders(self, search: str) -> Iterator[list[Node]]:
@@ -66,16 +61,22 @@ class Pager:
             "ProductsPage", "products", search, inner=("variants", "VariantsRest", "product")
         )
 
+    def ids(self, listing: Listing) -> Iterator[list[str]]:
+        """Yield pages of the global ids of everything that exists now."""
+        for page in self._pages(f"{listing.name.title()}Ids", listing.name, None):
+            yield [node["id"] for node in page]
+
     def deletions(self, search: str) -> Iterator[list[Node]]:
         """Yield pages of events."""
         return self._pages("Deletions", "events", search)
 
     def _pages(
-        self, name: str, root: str, search: str, *, inner: tuple[str, str, str] | None = None
+        self, name: str, root: str, search: str | None, *, inner: tuple[str, str, str] | None = None
     ) -> Iterator[list[Node]]:
         after: str | None = None
         while True:
-            data = self._affordable(name, {"query": search, "after": after})
+            variables = {"after": after} if search is None else {"query": search, "after": after}
+            data = self._affordable(name, variables)
             listing = data[root]
             nodes: list[Node] = listing["nodes"]
             for node in nodes if inner else ():

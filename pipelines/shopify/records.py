@@ -75,7 +75,7 @@ def order_row(node: Mapping[str, Any]) -> Row:
     are what was charged; `current_shipping_price` is what is left of it after refunds.
     """
     lines = [_line_row(line) for line in node["lineItems"]["nodes"]]
-    shipping = node["shippingLines"]["nodes"]
+    shipping = [node["shippingLine"]] if node["shippingLine"] else []
     customer = node["customer"] or {}
     return {
         "id": node["legacyResourceId"],
@@ -163,7 +163,7 @@ def product_row(node: Mapping[str, Any], *, currency: str, language: str | None)
         "status": node["status"],
         "vendor": node["vendor"],
         "product_type": node["productType"] or None,
-        "category": (node["category"] or {}).get("fullName"),
+        "category": _category(node["category"]),
         "tags": node["tags"],
         "is_gift_card": node["isGiftCard"],
         "published_at": _moment(node["publishedAt"]),
@@ -205,6 +205,13 @@ def deleted_row(event: Mapping[str, Any]) -> Row:
         "updated_at": _moment(event["createdAt"]),
         "deleted": True,
     }
+
+
+def _category(node: Mapping[str, Any] | None) -> str | None:
+    """Return a category's path; `Uncategorized` is what Shopify says of a product without one."""
+    if not node or node["id"].endswith("/na"):
+        return None
+    return str(node["fullName"])
 
 
 def _number(gid: str) -> str:

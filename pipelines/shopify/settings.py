@@ -9,7 +9,15 @@ from urllib.parse import urlsplit
 
 from replenit_destination.exceptions import MissingSettingsError, SettingsError
 
-__all__ = ["DEFAULT_VERSION", "PageSizes", "Settings", "missing_settings", "shop_url"]
+__all__ = [
+    "DEFAULT_VERSION",
+    "BulkSettings",
+    "PageSizes",
+    "Settings",
+    "missing_settings",
+    "resolve",
+    "shop_url",
+]
 
 DEFAULT_VERSION = "2026-10"
 OLDEST_VERSION = "2026-01"
@@ -28,6 +36,33 @@ class PageSizes:
 
 
 @dataclass(frozen=True)
+class BulkSettings:
+    """When to read in bulk, and how patient to be.
+
+    Args:
+        enabled: Whether to do so at all.
+        above: With more objects than that in a window.
+        rows: Root objects of the first operation; later ones grow and shrink with its pace.
+        most_rows: The most that one operation is asked for.
+        grouped: Ask for children beside their parents; given up after the first timeout.
+        target_seconds: How long an operation should take.
+        longest_seconds: After that it is cancelled.
+        stall_seconds: So long without progress, and it is cancelled.
+        busy_seconds: How long to wait for a slot before reading page by page.
+    """
+
+    enabled: bool = True
+    above: int = 5_000
+    rows: int = 100_000
+    most_rows: int = 1_000_000
+    grouped: bool = True
+    target_seconds: float = 600
+    longest_seconds: float = 3 * 3600
+    stall_seconds: float = 1200
+    busy_seconds: float = 600
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything the source needs to talk to one shop.
 
@@ -38,6 +73,7 @@ class Settings:
         version: The API version to ask for.
         lag: How far behind now a window ends: Shopify's search index lags its writes.
         overlap: How far before the last window's end the next one starts.
+        sweep: How often all ids are compared with the staged ones; zero never.
     """
 
     url: str
@@ -47,7 +83,9 @@ class Settings:
     version: str = DEFAULT_VERSION
     lag: timedelta = timedelta(minutes=2)
     overlap: timedelta = timedelta(minutes=10)
+    sweep: timedelta = timedelta(days=7)
     pages: PageSizes = PageSizes()
+    bulk: BulkSettings = BulkSettings()
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d{4}-\d{2}", self.version) or self.version < OLDEST_VERSION:
@@ -121,7 +159,9 @@ def resolve(
     version: str = DEFAULT_VERSION,
     lag_minutes: float = 2,
     overlap_minutes: float = 10,
+    sweep_days: float = 7,
     pages: PageSizes | None = None,
+    bulk: BulkSettings | None = None,
 ) -> Settings:
     """Return the settings of a connection.
 
@@ -141,5 +181,7 @@ def resolve(
         version=version,
         lag=timedelta(minutes=lag_minutes),
         overlap=timedelta(minutes=overlap_minutes),
+        sweep=timedelta(days=sweep_days),
         pages=pages or PageSizes(),
+        bulk=bulk or BulkSettings(),
     )

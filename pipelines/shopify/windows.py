@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-__all__ = ["Window", "next_window"]
+__all__ = ["Asked", "Window", "close_window", "next_window"]
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,57 @@ class Window:
         return " AND ".join(terms)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a run was asked to read; the rest follows from the state.
+
+    Args:
+        begin: Where the first run begins; None is the beginning of the shop.
+        since: Read from there, whatever was read before.
+        until: Read only what changed before.
+        full: Read everything again.
+    """
+
+    begin: datetime | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    full: bool = False
+
+
 def next_window(
-    state: MutableMapping[str, Any], settings: Settings, now: datetime, since: datetime | None
+    state: MutableMapping[str, Any], settings: Settings, now: datetime, asked: Asked
 ) -> Window | None:
     """Return the window to read now; None when no time has passed since the last one."""
-    end = (now - settings.lag).astimezone(UTC).replace(microsecond=0)
+    end = _second(now - settings.lag)
+    if asked.until:
+        end = min(end, _second(asked.until))
     reached = state.get("read_until")
-    if reached is None:
-        return Window(since, end, first=True)
-    last = datetime.fromisoformat(reached)
-    return Window(last - settings.overlap, end) if end > last else None
+    if asked.since or asked.full:
+        start = None if asked.full else asked.since
+    elif reached is None:
+        start = asked.begin
+    else:
+        last = datetime.fromisoformat(reached)
+        if end <= last:
+            return None
+        start = last - settings.overlap
+    window = Window(_second(start) if start else None, end, first=reached is None)
+    return window if window.start is None or window.start < end else None
 
 
 def close_window(state: MutableMapping[str, Any], window: Window) -> None:
-    """Remember that a window was read to its end; dlt stores it together with the rows."""
-    state["read_until"] = window.end.isoformat()
+    """Remember that a window was read to its end; dlt stores it together with the rows.
+
+    A window that begins after what was read so far leaves a gap, so it is not remembered.
+    """
+    reached = state.get("read_until")
+    last = datetime.fromisoformat(reached) if reached else None
+    if last is None or ((window.start is None or window.start <= last) and window.end > last):
+        state["read_until"] = window.end.isoformat()
+
+
+def _second(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(microsecond=0)
 
 
 def _literal(moment: datetime) -> str:

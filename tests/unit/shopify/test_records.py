@@ -33,11 +33,11 @@ def test_names_fold_whatever_way_they_are_written(written: str, folded: str) -> 
 
 def whole_order(**order: Any) -> dict[str, Any]:
     """An order node with every selected field, from the double."""
-    from shopify.pager import document
+    from shopify.documents import document
 
     shop = Shop()
     shop.place_order(None, [Basket(title="Thing", price="100.00", quantity=2)], **order)
-    text = document("orders", "line", "money")
+    text = document("orders", "order", "line", "money")
     variables = {"first": 1, "items": 10, "query": None}
     answer = AdminApi(shop).answer(text, variables, "2026-10", "OrdersPage")
     node: dict[str, Any] = answer["data"]["orders"]["nodes"][0]

@@ -15,7 +15,8 @@ from graphql import (
 )
 from graphql.validation import NoDeprecatedCustomRule
 from shopify.client import ShopifyClient
-from shopify.pager import Pager, document
+from shopify.documents import document
+from shopify.pager import Pager
 from shopify.settings import Settings
 
 from replenit_destination.sandbox.shopify.schema import VERSIONS, versioned_schema

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from shopify.settings import Settings, missing_settings, resolve, shop_url
-from shopify.windows import Window, close_window, next_window
+from shopify.windows import Asked, Window, close_window, next_window
 
 from replenit_destination.exceptions import MissingSettingsError, SettingsError
 
@@ -67,11 +67,11 @@ def test_version_that_cannot_be_asked_for_is_refused() -> None:
 def test_first_window_ends_behind_now_and_later_ones_overlap() -> None:
     settings = Settings("https://x.myshopify.com", "t")
     state: dict[str, str] = {}
-    first = next_window(state, settings, NOON, None)
+    first = next_window(state, settings, NOON, Asked())
     assert first == Window(None, datetime(2026, 5, 1, 11, 58, 30, tzinfo=UTC), first=True)
     assert first.search("updated_at") == "updated_at:<'2026-05-01T11:58:30Z'"
     close_window(state, first)
-    second = next_window(state, settings, NOON + timedelta(hours=1), None)
+    second = next_window(state, settings, NOON + timedelta(hours=1), Asked())
     assert second is not None
     assert second.search("created_at", "action:destroy") == (
         "action:destroy AND created_at:>='2026-05-01T11:48:30Z'"
@@ -82,7 +82,7 @@ def test_first_window_ends_behind_now_and_later_ones_overlap() -> None:
 def test_no_window_before_time_has_passed() -> None:
     settings = Settings("https://x.myshopify.com", "t")
     state: dict[str, str] = {}
-    first = next_window(state, settings, NOON, None)
+    first = next_window(state, settings, NOON, Asked())
     assert first is not None
     close_window(state, first)
-    assert next_window(state, settings, NOON, None) is None
+    assert next_window(state, settings, NOON, Asked()) is None
