@@ -17,10 +17,11 @@ __all__ = ["Results"]
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Scenario → program → score, of a shop of so many orders."""
+    """Scenario → program → score, of a shop of so many orders, so many programs at a time."""
 
     orders: int
     minutes: float
+    at_once: int
     scores: Mapping[str, Mapping[str, Score]]
 
     @property
@@ -40,7 +41,12 @@ class Results:
             scenario: {program: {**asdict(score), "said": []} for program, score in row.items()}
             for scenario, row in self.scores.items()
         }
-        return {"orders": self.orders, "minutes": self.minutes, "scores": scores}
+        return {
+            "orders": self.orders,
+            "minutes": self.minutes,
+            "at_once": self.at_once,
+            "scores": scores,
+        }
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Self:
@@ -49,7 +55,7 @@ class Results:
             scenario: {program: _score(one) for program, one in row.items()}
             for scenario, row in plain["scores"].items()
         }
-        return cls(plain["orders"], plain["minutes"], scores)
+        return cls(plain["orders"], plain["minutes"], plain["at_once"], scores)
 
 
 def _score(plain: dict[str, Any]) -> Score:

@@ -91,7 +91,7 @@ def play(given: argparse.Namespace) -> Results:
         }
     minutes = (time.monotonic() - began) / 60
     print(f"{len(played)} scenarios, {len(chosen)} programs, {minutes:.0f} minutes")
-    return Results(given.orders, minutes, scores)
+    return Results(given.orders, minutes, given.at_once, scores)
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def _poison(orders: int) -> list[Scenario]:
         found.append(
             Scenario(
                 f"f{count}",
-                f"{count} of {orders:,} orders are refused (400, the whole batch); two runs",
+                f"{count} of {orders:,} orders refused (400, the whole batch); two runs",
                 _TWICE,
                 "The answer names the refused orders as the vendor's does (`[17].Email`).",
                 Behaviour(poison=poison),
@@ -133,14 +133,16 @@ def _poison(orders: int) -> list[Scenario]:
             "f10-nameless",
             "10 refused by an answer that names none",
             _TWICE,
-            "The vendor's third form of a 400. Who wants the other 99 has to search.",
+            "The vendor's third form of a 400. Who wants the other 99 has to search: ours spends "
+            "at most a tenth of a run's requests on that and goes on in the next run.",
             Behaviour(poison=ten, poison_answer="nameless"),
         ),
         Scenario(
             "g",
             "per-record 207: 10 refused, the others of the batch stored; two runs",
             _TWICE,
-            "The body has `count`, `errors` by index and a list `results`.",
+            "The body has `count`, `errors` by index and a list `results`. The vendor documents no "
+            "such answer. A program that exits with 0 has not noticed, or does not tell.",
             Behaviour(poison=ten, poison_answer="multi_status"),
         ),
     ]

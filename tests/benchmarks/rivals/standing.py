@@ -51,7 +51,9 @@ def behind(scenario: Scenario, scores: Mapping[str, Score]) -> list[Behind]:
         if key != OURS and _left(score) <= _left(ours) and score.honest >= ours.honest
     }
     found = []
-    for measure in (*_MEASURES, *_COSTS):
+    # The processor time of killed runs is not complete.
+    costs = [cost for cost in _COSTS if scenario.letter != "i" or cost != "cpu_seconds"]
+    for measure in (*_MEASURES, *costs):
         slack = _SLACK if measure in _COSTS else 1.0
         own = getattr(ours, measure)
         best = min(equals, key=lambda key: getattr(equals[key], measure), default=None)

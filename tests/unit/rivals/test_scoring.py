@@ -130,7 +130,7 @@ def test_only_programs_that_are_as_complete_can_be_ahead() -> None:
 
 def test_the_page_has_a_row_for_every_program_in_every_scenario() -> None:
     known, played = programs(), scenarios(1000)
-    results = Results(1000, 1.0, {one.key: dict.fromkeys(known, GOOD) for one in played})
+    results = Results(1000, 1.0, 1, {one.key: dict.fromkeys(known, GOOD) for one in played})
     text = page(results)
     assert "<!-- ORDERS" not in text
     assert text.count("| plain dlt | 10 |") == len(played)
@@ -139,6 +139,6 @@ def test_the_page_has_a_row_for_every_program_in_every_scenario() -> None:
 
 
 def test_results_survive_the_way_through_a_file() -> None:
-    results = Results(1000, 1.5, {"a": {"ours": GOOD, "drt": replace(GOOD, exits=(None, 1))}})
+    results = Results(1000, 1.5, 3, {"a": {"ours": GOOD, "drt": replace(GOOD, exits=(None, 1))}})
     assert Results.from_json(json.loads(json.dumps(results.to_json()))) == results
     assert [one.key for one in results.programs] == ["ours", "drt"]
