@@ -41,6 +41,8 @@ __all__ = [
 DRIFT = 1e-4
 MARGIN_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 3600.0
+# Headers tell whole seconds: the reset is rounded up, the time of the answer down.
+ROUNDING_SECONDS = 2.0
 # When others' use is thought to be over, one request goes ahead to see; its answer comes meanwhile.
 PROBE_SECONDS = 1.0
 
@@ -186,8 +188,8 @@ class WindowQuota:
         window = self._windows[0]
         if reset_seconds is not None and not 0 < reset_seconds <= LONGEST_PAUSE_SECONDS:
             reset_seconds = None
-        if remaining <= 0 and reset_seconds is not None and reset_seconds > window.seconds:
-            self.throttled(reset_seconds)  # a longer window than we know of, and it is used up
+        if remaining <= 0 and (reset_seconds or 0.0) > window.seconds + ROUNDING_SECONDS:
+            self.throttled(reset_seconds or 0.0)  # another, longer window, and it is used up
             return
         sent = grant.moment - self._lease_seconds
         held = min(window.seconds, reset_seconds or window.seconds)

@@ -150,3 +150,15 @@ def test_request_that_ended_while_the_file_was_held_is_settled_then(tmp_path):
     clock.advance(60.1)  # the lease alone would hold the slot for 90 seconds longer
     assert isinstance(quota.acquire(), Grant)
     quota.close()
+
+
+def test_reset_in_whole_seconds_does_not_make_the_minute_longer(tmp_path):
+    clock = FakeClock()
+    quota = open_quota(tmp_path, clock, shares=ALL)
+    grants = [quota.acquire() for _ in range(100)]
+    for grant in grants:
+        quota.observed(grant, remaining=0 if grant is grants[-1] else 1, reset_seconds=62)
+        quota.settle(grant)
+    clock.advance(60.1)
+    assert take(quota) == 100
+    quota.close()
