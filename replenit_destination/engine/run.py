@@ -10,9 +10,8 @@ removals last.
 from __future__ import annotations
 
 import hashlib
-import logging
 import uuid
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -42,9 +41,9 @@ from replenit_destination.engine.resends import Resends
 from replenit_destination.engine.schema_hold import SchemaHold
 from replenit_destination.engine.sql import computed, relation
 from replenit_destination.engine.staging import Staged
-from replenit_destination.engine.stopping import finished
+from replenit_destination.engine.stopping import finished, finished_in_time
 from replenit_destination.engine.validation import Links, Validation
-from replenit_destination.engine.workplace import shared_quota, workplace
+from replenit_destination.engine.workplace import windows_of, workplace
 from replenit_destination.exceptions import ActivationError
 
 if TYPE_CHECKING:
@@ -60,8 +59,6 @@ if TYPE_CHECKING:
     from replenit_destination.engine.workplace import Workplace
 
 __all__ = ["PushOptions", "Report", "Staged", "push", "remember"]
-
-logger = logging.getLogger(__name__)
 
 
 def push(
@@ -102,9 +99,7 @@ def push(
     options = options or PushOptions()
     with (
         workplace(staged, ledger, clock=clock, options=options, stop=stop) as place,
-        nullcontext(quota)
-        if quota
-        else shared_quota(target, ledger.parent, clock=clock, options=options) as windows,
+        windows_of(target, ledger.parent, quota, clock=clock, options=options) as windows,
     ):
         run = _Run(staged, target, mapping, place, clock, options)
         delivery = Delivery(
@@ -210,8 +205,8 @@ class _Run:
             gone = self._decide(removals, bound)
         try:
             with self._timed("deliver"):
-                self._deliver(delivery, removals, gone)
-            self._mark_processed()
+                if self._deliver(delivery, removals, gone):
+                    self._mark_processed()
         except Exception as error:
             if isinstance(error, ActivationError):
                 self.report.error = str(error)
@@ -227,8 +222,8 @@ class _Run:
             self.books.flush()
             self.ledger.keep_promotions(self.promotions)
             self.lessons.keep_sizes(self.limits)
-            self.ledger.fold()
-            self.lessons.forget_cleared()
+            if self._in_time(delivery, self.ledger.fold):
+                self.lessons.forget_cleared()
         self.report.halted = "" if self.report.error else str(delivery.halted or "")
         conclude(self.report, self.ledger, self.books.counts, self.compared, self.mapping)
         self.ledger.finish_run(self.report.to_dict())
@@ -315,7 +310,7 @@ class _Run:
 
     def _deliver(
         self, delivery: Delivery, removals: Removals, gone: Mapping[str, list[Item]]
-    ) -> None:
+    ) -> bool:
         for spec in self.specs.values():
             refused = self.ledger.never_accepted(spec.name)
             self.links.refused.update({(spec.name, key): at for key, at in refused.items()})
@@ -333,9 +328,16 @@ class _Run:
             for documents, suspects in doubts.passes(stage=stage):
                 delivery.deliver(documents, suspects=suspects, label=label)
         self.books.flush()
-        if delivery.halted:
-            self.ledger.leave_pending(self.work, str(delivery.halted))
+        leave = partial(self.ledger.leave_pending, self.work, str(delivery.halted))
+        everything = not delivery.halted or self._in_time(delivery, leave)
         self._remove(delivery, removals, validation, gone)
+        return everything
+
+    def _in_time(self, delivery: Delivery, work: Callable[[], object]) -> bool:
+        """Do what the next run can do as well; return whether a stopped run had the time for it."""
+        hurried = delivery.halted is Halt.STOPPED
+        books = (self.work, self.ledger.connection)
+        return finished_in_time(work, *books, clock=self.clock, hurried=hurried)
 
     def remaining(self) -> int:
         """Return how many documents and removals of this run have no verdict yet."""

@@ -13,9 +13,13 @@ import duckdb
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["finished"]
+    from replenit_destination.engine.clock import Clock
+
+__all__ = ["finished", "finished_in_time"]
 
 ASK_SECONDS = 0.2
+BOOKS_SECONDS = 1.5
+"""How long a stopped run sets its books in order; then it leaves that to the next one."""
 
 
 def finished(
@@ -51,3 +55,24 @@ def finished(
     finally:
         over.set()
         watcher.join()
+
+
+def finished_in_time(
+    work: Callable[[], object],
+    *connections: duckdb.DuckDBPyConnection,
+    clock: Clock,
+    hurried: bool,
+) -> bool:
+    """Do some work and return whether it came to its end.
+
+    Args:
+        work: What to do.
+        *connections: Those whose statements may be broken off.
+        clock: Time.
+        hurried: Whether it may take `BOOKS_SECONDS` only, as after a signal.
+    """
+    if not hurried:
+        work()
+        return True
+    until = clock.monotonic() + BOOKS_SECONDS
+    return finished(work, *connections, stop=lambda: clock.monotonic() >= until)

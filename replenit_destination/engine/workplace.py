@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from replenit_destination.engine.tally import Tally
     from replenit_destination.engine.target import Target
 
-__all__ = ["Workplace", "shared_quota", "workplace"]
+__all__ = ["Workplace", "windows_of", "workplace"]
 
 _T = TypeVar("_T")
 
@@ -98,10 +98,13 @@ def workplace(
 
 
 @contextmanager
-def shared_quota(
-    target: Target, folder: Path, *, clock: Clock, options: PushOptions
+def windows_of(
+    target: Target, folder: Path, given: Quota | None, *, clock: Clock, options: PushOptions
 ) -> Iterator[Quota]:
-    """Yield the account's windows, kept in a file of the folder that processes share."""
+    """Yield the given windows, or the account's in a file of the folder that processes share."""
+    if given is not None:
+        yield given
+        return
     windows = [Window(limit, seconds) for limit, seconds in target.windows]
     path = account_path(folder, target.account)
     shares = QuotaShares(options.quota_share)
