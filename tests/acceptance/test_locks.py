@@ -167,8 +167,9 @@ def test_newcomer_killed_while_it_waits_leaves_the_way_free(corner: Scripts) -> 
     assert corner.run(load=False, options={"max_requests": 3})["requests"] == 3
 
 
-@pytest.mark.parametrize("file", ["stage.duckdb", "stage.ledger.duckdb"])
-@pytest.mark.parametrize("how", ["writes", "reads"])
+@pytest.mark.parametrize(
+    ("file", "how"), [("stage.duckdb", "reads"), ("stage.ledger.duckdb", "writes")]
+)
 def test_holder_that_is_not_ours_is_named_after_the_wait(
     corner: Scripts, file: str, how: str
 ) -> None:
