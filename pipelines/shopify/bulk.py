@@ -63,7 +63,7 @@ class BulkReader:
         self.jobs = jobs
         self.folder = folder
         self.grouped = client.settings.bulk.grouped
-        self.consumed: list[Job] = []
+        self.consumed: dict[str, list[Job]] = {}  # by what they read
         self._own: dict[str, list[Job]] = {}
         self._used: set[str] = set()
 
@@ -164,11 +164,11 @@ class BulkReader:
                 self._explain(job, marker)
             if job.status == "COMPLETED":
                 if not job.objects:
-                    self.consumed.append(job)
+                    self.consumed.setdefault(marker.resource, []).append(job)
                     return None
                 result = self._fetched(job)
                 if result:
-                    self.consumed.append(job)
+                    self.consumed.setdefault(marker.resource, []).append(job)
                     return result
             logger.warning("Shopify: %s ended as %s, starting it again", job.id, job.status)
             job = None

@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 8
 TIMEOUT_SECONDS = 60.0
 EXPIRED_STATUS = frozenset({400, 401, 403, 404, 410})
-BLOCK = 1 << 18
 
 
 class UrlExpiredError(Exception):
@@ -82,6 +81,7 @@ def _fetch(http: httpx.Client, url: str, path: Path, have: int) -> bool:
             return False
         # Whole, although a part was asked for: then the file begins anew.
         with path.open("ab" if answer.status_code == 206 else "wb") as file:
-            for block in answer.iter_raw(BLOCK):
+            # As it arrives: what a broken connection had brought is not fetched again.
+            for block in answer.iter_raw():
                 file.write(block)
     return True

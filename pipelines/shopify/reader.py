@@ -96,11 +96,9 @@ class Reader:
             return
         used = state.get("bulk_until")
         after = datetime.fromisoformat(used) if used else None
-        bulk = self.changes.bulk
-        bulk.consumed.clear()
         for page in self.changes.read(listing, window, pages, after=after):
             yield [row(node) for node in page]
-        taken = [job.created_at for job in bulk.consumed]
+        taken = [job.created_at for job in self.changes.bulk.consumed.get(listing.name, ())]
         yield from self._destroyed(listing, self._exposed(window, begun, min(taken, default=None)))
         if sweep.is_due(state, begun, self.client.settings.sweep) or (
             self.asked.full and not window.first

@@ -15,9 +15,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import dlt
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.destination.exceptions import DestinationUndefinedEntity, SqlClientNotAvailable
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
-from dlt.pipeline.exceptions import SqlClientNotAvailable
 
 from .documents import document
 

@@ -62,6 +62,7 @@ class AdminApi:
     Args:
         shop: What is served.
         clock: Seconds, for the bucket and for the life of granted tokens.
+        lost_answers: Operations whose next request is carried out and then answered with HTTP 502.
     """
 
     shop: ShopStore
@@ -76,6 +77,7 @@ class AdminApi:
     bulk: BulkJobs = field(init=False)
     calls: list[Call] = field(default_factory=list)
     failures: list[Response] = field(default_factory=list)
+    lost_answers: set[str] = field(default_factory=set)
     _granted: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -142,6 +144,10 @@ class AdminApi:
         answer = await run_in_threadpool(
             self.answer, query, variables, version, body.get("operationName")
         )
+        name = body.get("operationName") or ""
+        if name in self.lost_answers:
+            self.lost_answers.discard(name)
+            return JSONResponse({"errors": "Bad Gateway"}, 502)
         return JSONResponse(answer, headers=headers)
 
     def _known(self, token: str) -> bool:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response, StreamingResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from starlette.requests import Request
@@ -33,14 +33,16 @@ class Downloads:
 
     Args:
         bulk: Whose files.
-        cut_after: The next download loses its connection after so many bytes.
+        cuts: The next downloads lose their connections after so many bytes; None is not at all.
+        before_first: Called once, before the next download is answered.
         pause_seconds: Between two blocks of 64 KiB, so that somebody can die in the middle.
         served: Bytes sent so far.
         ranges: The `Range` of every request, None where there was none.
     """
 
     bulk: BulkJobs
-    cut_after: int | None = None
+    cuts: list[int | None] = field(default_factory=list)
+    before_first: Callable[[], None] | None = None
     pause_seconds: float = 0.0
     served: int = 0
 
@@ -51,6 +53,9 @@ class Downloads:
         """Answer one download."""
         if "x-shopify-access-token" in request.headers:
             return Response(b"a token does not belong here", 400)
+        before, self.before_first = self.before_first, None
+        if before:
+            before()
         job = self.bulk.jobs.get(request.path_params["number"])
         signature = request.query_params.get("signature")
         if job is None or job.file is None or not signature:
@@ -74,7 +79,7 @@ class Downloads:
         )
 
     async def _blocks(self, request: Request, path: Path, start: int) -> AsyncIterator[bytes]:
-        left, self.cut_after = self.cut_after, None
+        left = self.cuts.pop(0) if self.cuts else None
         with path.open("rb") as file:
             file.seek(start)
             while block := file.read(BLOCK if left is None else min(BLOCK, left)):
@@ -87,3 +92,4 @@ class Downloads:
             if left == 0:
                 server: Any = request.scope["sandbox.server"]
                 server.hang_up(tuple(request.scope["client"]), reset=False)
+                await asyncio.sleep(0.05)  # until the server has noticed

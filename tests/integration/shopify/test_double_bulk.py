@@ -184,7 +184,7 @@ def test_expired_address_is_replaced_by_the_next_look(double: Double) -> None:
 
 def test_interrupted_download_loses_its_connection(double: Double) -> None:
     url = double.finished()["url"]
-    double.sandbox.api.downloads.cut_after = 50
+    double.sandbox.api.downloads.cuts = [50]
     with pytest.raises(httpx.TransportError):
         double.http.get(url)
 

@@ -2,89 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import dlt
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
-from shopify import AccessDeniedError, ShopifyClient, shopify
-from shopify.settings import PageSizes, Settings
+from shopify import AccessDeniedError, shopify
+from shopify.settings import PageSizes
 
-from replenit_destination.sandbox.shopify import Shop, ShopifySandbox
-from replenit_destination.sandbox.shopify.shop import Basket
+from tests.integration.shopify.world import START
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-
-
-class World:
-    """A small shop, its clock, and a pipeline that reads it."""
-
-    def __init__(self, sandbox: ShopifySandbox, folder: Path) -> None:
-        self.sandbox = sandbox
-        self.shop = sandbox.shop
-        self.moment = START
-        self.shop.clock = lambda: self.moment
-        self.seconds = 0.0
-        self.folder = folder
-        self.pages = PageSizes()
-        self.pipeline = dlt.pipeline(
-            "shopify_test",
-            pipelines_dir=str(folder / "pipelines"),
-            destination=dlt.destinations.duckdb(str(folder / "staged.duckdb")),
-            dataset_name="shopify",
-        )
-
-    def pass_time(self, **span: float) -> None:
-        self.moment += timedelta(**span)
-
-    def wait(self, seconds: float) -> None:
-        self.seconds += seconds
-
-    def client(self, **settings: Any) -> ShopifyClient:
-        chosen = Settings(
-            self.sandbox.url,
-            **{"access_token": self.sandbox.access_token, "pages": self.pages, **settings},
-        )
-        return ShopifyClient(chosen, clock=lambda: self.seconds, wait=self.wait)
-
-    def run(self, **settings: Any) -> None:
-        self.pass_time(minutes=5)
-        source = shopify(client=self.client(**settings), now=lambda: self.moment)
-        self.pipeline.run(source, loader_file_format="parquet")
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with self.pipeline.sql_client() as client:
-            found = client.execute_sql(query)
-        return [tuple(row) for row in found or ()]
-
-    def searches(self, operation: str) -> list[str]:
-        calls = self.sandbox.api.calls
-        return [call.variables["query"] for call in calls if call.operation == operation]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    shop = Shop(clock=lambda: START)
-    seconds: list[Callable[[], float]] = [lambda: 0.0]
-    with ShopifySandbox(shop, clock=lambda: seconds[0]()) as sandbox:
-        made = World(sandbox, tmp_path)
-        seconds[0] = lambda: made.seconds
-        sizes = [{"values": (size,), "price": "10.00", "sku": f"T-{size}"} for size in "SML"]
-        product = shop.add_product("Tee", options=("Größe",), variants=sizes)
-        first, second, _ = shop.products[product]["variants"]
-        ada = shop.add_customer("ada@example.com", email_state="SUBSCRIBED")
-        shop.add_customer("ben@example.com")
-        shop.place_order(
-            ada,
-            [Basket(product, first["id"], 2), Basket(product, second["id"])],
-        )
-        shop.place_order(None, [Basket(product, first["id"])], email="guest@example.com")
-        yield made
+    from tests.integration.shopify.world import World
 
 
 def only(records: dict[int, Any], place: int = 0) -> int:
