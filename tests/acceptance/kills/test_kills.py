@@ -50,6 +50,7 @@ def test_shop_of_20_000_documents_survives_kill_9_at_random_points(tmp_path: Pat
             f"{each.kills} deaths, {ends} other lives, {each.box.journal.total} requests, "
             f"{resent} documents sent again: {dict(each.hits.most_common())}\n"
         )
+        assert resent <= KILLS * WORKERS * batch
         assert each.held() == each.source.expected()
         assert unsettled(tmp_path) == []
         assert each.live() == 0
