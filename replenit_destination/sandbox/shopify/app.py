@@ -63,6 +63,7 @@ class AdminApi:
         shop: What is served.
         clock: Seconds, for the bucket and for the life of granted tokens.
         lost_answers: Operations whose next request is carried out and then answered with HTTP 502.
+        unlisted: Ids that no listing shows, although the objects are there.
     """
 
     shop: ShopStore
@@ -78,6 +79,7 @@ class AdminApi:
     calls: list[Call] = field(default_factory=list)
     failures: list[Response] = field(default_factory=list)
     lost_answers: set[str] = field(default_factory=set)
+    unlisted: set[int] = field(default_factory=set)
     _granted: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -194,6 +196,7 @@ class AdminApi:
             indexed_until=stamp(self.shop.clock() - lag) if self.index_lag_seconds else None,
             bulk=self.bulk,
             schema=schema,
+            unlisted=self.unlisted,
         )
         result = execute_sync(
             schema,

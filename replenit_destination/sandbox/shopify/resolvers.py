@@ -17,7 +17,7 @@ from replenit_destination.sandbox.shopify.projection import to_the_second
 from replenit_destination.sandbox.shopify.search import Search, parse_search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from graphql import GraphQLResolveInfo, GraphQLSchema
 
@@ -72,6 +72,7 @@ class Execution:
             writes).
         bulk: The app's bulk operations.
         schema: What bulk queries are validated against and run with.
+        unlisted: Ids that no listing shows, although the objects are there.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Execution:
         indexed_until: str | None = None,
         bulk: BulkJobs,
         schema: GraphQLSchema,
+        unlisted: Collection[int] = (),
     ) -> None:
         self.shop = shop
         self.scopes = scopes
@@ -92,6 +94,7 @@ class Execution:
         self.indexed_until = indexed_until
         self.bulk = bulk
         self.schema = schema
+        self.unlisted = unlisted
         self.searches: list[View] = []
 
     def resolve(self, source: Any, info: ResolveInfo, **arguments: Any) -> Any:
@@ -235,7 +238,8 @@ class Execution:
         if search.query and self.indexed_until:
             records = [r for r in records if r.get("updatedAt", "") < self.indexed_until]
         # Searches look at the records; a view is made only of what is shown.
-        return [record for record in records if search.matches(record)]
+        shown = (record for record in records if record["id"] not in self.unlisted)
+        return [record for record in shown if search.matches(record)]
 
     def _note(self, search: Search, info: ResolveInfo) -> None:
         if search.warnings:
