@@ -7,7 +7,7 @@
                                                           a draft of the mapping, from your files
     python pipelines/csv_to_replenit.py                   your files to Replenit, settings in .dlt/
 
-Exit codes: 0 everything was delivered · 1 some documents were refused, all others delivered ·
+Exit codes: 0 everything was delivered · 1 some documents refused or kept back ·
 2 could not run, nothing is lost · 3 interrupted, run it again to go on.
 """
 

@@ -9,7 +9,7 @@
     python pipelines/postgres_to_replenit.py
         your database to Replenit, settings in .dlt/
 
-Exit codes: 0 everything was delivered · 1 some documents were refused, all others delivered ·
+Exit codes: 0 everything was delivered · 1 some documents refused or kept back ·
 2 could not run, nothing is lost · 3 interrupted, run it again to go on.
 """
 

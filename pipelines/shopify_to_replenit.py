@@ -3,7 +3,7 @@
     python pipelines/shopify_to_replenit.py --demo        try it: no account, no network
     python pipelines/shopify_to_replenit.py               your shop, settings from .dlt/
 
-Exit codes: 0 everything was delivered · 1 some documents were refused, all others delivered ·
+Exit codes: 0 everything was delivered · 1 some documents refused or kept back ·
 2 could not run, nothing is lost · 3 interrupted, run it again to go on.
 """
 

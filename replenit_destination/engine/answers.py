@@ -18,7 +18,7 @@ from replenit_destination.engine.target import Reading, Ruling
 from replenit_destination.engine.worklist import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from random import Random
 
     from replenit_destination.engine.batching import LearnedLimits, Numbering, Packer
@@ -113,20 +113,23 @@ class Answers:
         if work.probe:
             self.diagnosis.learn(good=len(batch.items))
             self.diagnosis.answered(work.probe, accepted=True)
-        sent = len(batch.items)
+        named = self._named(batch.items, reading.pointers) if reading.pointers else {}
+        outcomes = self._named_outcomes(work, reading, named)
+        items = tuple(item for index, item in enumerate(batch.items) if index not in named)
+        sent = len(items)
         if reading.confirmed is not None and reading.confirmed < sent and not batch.is_removal:
-            if self.options.confirm and reading.confirmed > 0:
+            if self.options.confirm and reading.confirmed > 0 and not named:
                 self._in_halves(work)
                 return []
-            for item in batch.items:
+            for item in items:
                 self.solo.refused(item)
             reason = f"{reading.confirmed} of {sent} confirmed"
-            return self._outcomes(work, batch.items, Verdict.UNCONFIRMED, reading, reason)
-        for item in batch.items:
+            return outcomes + self._outcomes(work, items, Verdict.UNCONFIRMED, reading, reason)
+        for item in items:
             for promoted in self.solo.accepted(item):
                 for full in self.packer.add(promoted):
                     self.worklist.add(Work(full))
-        return self._outcomes(work, batch.items, Verdict.ACCEPTED, reading)
+        return outcomes + self._outcomes(work, items, Verdict.ACCEPTED, reading)
 
     def _refused(self, work: Work, reading: Reading) -> list[Outcome]:
         batch = work.batch
@@ -138,10 +141,7 @@ class Answers:
             self.diagnosis.suspect(Group(batch.items, batch, reading.words))
             return []
         self.diagnosis.learn(bad=len(named))
-        outcomes = []
-        for index, pointers in sorted(named.items()):
-            self.solo.refused(batch.items[index])
-            outcomes += self._quarantined(work, batch.items[index], reading, pointers)
+        outcomes = self._named_outcomes(work, reading, named)
         rest = tuple(item for index, item in enumerate(batch.items) if index not in named)
         if rest and not work.rest and not work.probe:
             # Mostly the service names all faults at once, so this first re-sending is not a search.
@@ -149,6 +149,15 @@ class Answers:
             self.worklist.add(Work(again, intended=True, rest=True))
         else:
             self.diagnosis.suspect(Group(rest, batch, reading.words, guilty=False, named=True))
+        return outcomes
+
+    def _named_outcomes(
+        self, work: Work, reading: Reading, named: Mapping[int, tuple[Pointer, ...]]
+    ) -> list[Outcome]:
+        outcomes = []
+        for index, pointers in sorted(named.items()):
+            self.solo.refused(work.batch.items[index])
+            outcomes += self._quarantined(work, work.batch.items[index], reading, pointers)
         return outcomes
 
     @staticmethod

@@ -16,7 +16,10 @@ __all__ = ["COUNTERS", "EXIT_CODES", "EntityReport", "Report"]
 
 EXIT_CODES: Mapping[int, str] = {
     0: "everything was delivered",
-    1: "some documents were refused or held or removals withheld, everything else was delivered",
+    1: (
+        "some documents were refused, held or not confirmed, or removals withheld; "
+        "everything else was delivered"
+    ),
     2: "nothing could run: a setting, the mapping or the service is at fault",
     3: "stopped before the end; run again to go on",
 }
@@ -121,8 +124,8 @@ class Report:
             return 2
         if self.halted:
             return 3
-        troubled = self.withheld or self.held or any(one.troubled for one in self.entities.values())
-        return 1 if troubled else 0
+        left = self.withheld or self.held or self.unconfirmed
+        return 1 if left or any(one.troubled for one in self.entities.values()) else 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values; `docs/report.md` explains every key."""

@@ -225,6 +225,7 @@ class Pointer:
 class Reading:
     """A target's reading of one answer. `error` is raised by the run when `ruling` is STOP.
 
+    `pointers` of an accepted batch name the documents in it that were refused all the same.
     `denied` is of a RETRY that may as well be a refusal: it is one when it is repeated.
     """
 

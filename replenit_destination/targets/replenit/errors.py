@@ -85,7 +85,9 @@ def _success(
         return Reading(Ruling.ACCEPTED, confirmed=1, **common)
     if body is None and (answer.body.strip() or answer.status == 200):
         return Reading(Ruling.RETRY, **common)  # a proxy's page, or cut short
-    return Reading(Ruling.ACCEPTED, confirmed=_count(batch, body), **common)
+    # No page shows a success that names refused documents; where one comes, it is believed.
+    named = tuple([one for one in _pointers(batch, body) if one.index is not None])
+    return Reading(Ruling.ACCEPTED, confirmed=_count(batch, body), pointers=named, **common)
 
 
 def _refusal(

@@ -9,7 +9,7 @@ from replenit_destination.engine.delivery import Halt
 from replenit_destination.engine.diagnosis import DiagnosisSettings
 from replenit_destination.engine.documents import Removal, Verdict
 from replenit_destination.engine.quota import Window, WindowQuota
-from replenit_destination.engine.target import UnaddressableError
+from replenit_destination.engine.target import Pointer, UnaddressableError
 from tests.doubles.bench import INLINE, Bench
 from tests.doubles.clock import FakeClock
 from tests.doubles.vendor import PlainTarget, Service, document, documents
@@ -184,6 +184,20 @@ def test_fewer_confirmed_than_sent_leaves_the_batch_unconfirmed():
     bench.deliver(documents(20))
     assert bench.recorder.counts() == {"unconfirmed": 10, "accepted": 10}
     assert bench.delivery.tally.requests == 2
+
+
+def test_documents_that_a_success_names_are_quarantined_and_the_others_accepted():
+    class Partly(PlainTarget):
+        def read(self, batch, answer):
+            pointer = Pointer(3, "Email", "is invalid")
+            return replace(super().read(batch, answer), confirmed=9, pointers=(pointer,))
+
+    bench = Bench(Service(), target=Partly())
+    bench.deliver(documents(10))
+    assert bench.recorder.counts() == {"quarantined": 1, "accepted": 9}
+    refused = next(o for o in bench.recorder.outcomes if o.verdict is Verdict.QUARANTINED)
+    assert (refused.item.key, refused.field, refused.reason) == ("k3", "Email", "is invalid")
+    assert bench.delivery.tally.requests == 1
 
 
 def test_stop_in_the_middle_of_a_search_gives_both_halves_their_outcome():

@@ -58,6 +58,13 @@ def test_success_with_the_count_the_service_states(target, upserts, status, body
     )
 
 
+def test_success_that_names_documents_names_them_to_us(target, upserts):
+    said = saved(1, errors={"[1].Email": ["Invalid email."], "title": ["Partly saved."]})
+    reading = target().read(upserts(b"{}", b"{}"), answer(207, said))
+    assert (reading.ruling, reading.confirmed) == (Ruling.ACCEPTED, 1)
+    assert [(one.index, one.field) for one in reading.pointers] == [(1, "Email")]
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"<html>ok</html>", b'{"success":true,"data":{"cou', b"[]", b'"x"', b"\xff"]
 )
