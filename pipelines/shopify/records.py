@@ -134,7 +134,7 @@ def _line_row(node: Mapping[str, Any]) -> Row:
         "product_id": product.get("legacyResourceId"),
         "variant_id": variant.get("legacyResourceId"),
         "variant_sku": variant.get("sku") or None,
-        "options": _options(variant.get("selectedOptions") or ()),
+        "options": _options(variant["selectedOptions"]) if variant else _title_options(node),
         "attributes": _attributes(node["customAttributes"]),
         **_money("original_unit_price", [node["originalUnitPriceSet"]]),
         **_money("unit_price", [node["discountedUnitPriceAfterAllDiscountsSet"]]),
@@ -241,6 +241,15 @@ def _per_unit(amount: Decimal | None, quantity: int) -> Decimal:
 
 def _options(pairs: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {fold(pair["name"]): pair["value"] for pair in pairs}
+
+
+def _title_options(line: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a deleted variant was, from its title as it was ordered (`Blue / M`)."""
+    names = [option["name"] for option in (line["product"] or {}).get("options") or ()]
+    values = (line["variantTitle"] or "").split(" / ")
+    if len(names) != len(values):
+        return {}
+    return {fold(name): value for name, value in zip(names, values, strict=True)}
 
 
 def _attributes(pairs: Iterable[Mapping[str, str | None]]) -> dict[str, str | None]:

@@ -287,6 +287,16 @@ class Shop(ShopStore):
         with self.changing(self.products[product_id]) as product:
             product["variants"] = [v for v in product["variants"] if v["id"] != variant_id]
 
+    def move_variant(self, product_id: int, variant_id: int, to_product_id: int) -> None:
+        """Let a variant belong to another product, as its last one."""
+        found = self.find(product_id, variant_id)
+        self.remove_variant(product_id, variant_id)
+        with self.changing(self.products[to_product_id]) as product:
+            if found:
+                width = len(product["options"])
+                values = [*found[1]["values"], *["-"] * width][:width]
+                product["variants"].append({**found[1], "values": values, "updatedAt": self.now()})
+
     def set_product_status(self, product_id: int, status: str) -> None:
         """Make a product ACTIVE, ARCHIVED, DRAFT or UNLISTED."""
         with self.changing(self.products[product_id]) as product:
