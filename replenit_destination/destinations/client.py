@@ -16,7 +16,7 @@ from replenit_destination.destinations.privacy import keep_private
 from replenit_destination.engine.clock import SystemClock
 from replenit_destination.engine.handover import Handover
 from replenit_destination.engine.storage import busy, full, is_busy
-from replenit_destination.exceptions import LedgerBusyError
+from replenit_destination.exceptions import DeliveryError, LedgerBusyError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,12 +97,19 @@ class ReplenitClient(DuckDbClient):
             SettingsError: Something a delivery needs is not set.
             MappingError: The mapping does not fit the staged tables.
             DeliveryError: Nothing more can be delivered for now. Refused documents raise nothing.
+                Only a package's first delivery raises it: should the next one fail too, the load
+                completes, so that a refused key does not keep new rows from being staged.
         """
         package = LoadPackage.current()
         if self.config.deliver == "manual":
             remember(self, active_pipeline())
         else:
-            self._deliver(package)
+            try:
+                self._deliver(package)
+            except DeliveryError as error:
+                if package is None or package.stops_first():
+                    raise
+                _log.error("Delivery is parked, staging goes on: %s", error)
         super().complete_load(load_id)
 
     def _deliver(self, package: LoadPackage | None) -> None:

@@ -31,6 +31,7 @@ REPORT_KEY = "replenit_report"
 """Where the report of a load's delivery stands in the package's `destination_state`."""
 
 _TABLES_KEY = "replenit_tables_written"
+_STOPPED_KEY = "replenit_stopped"
 
 
 class LoadPackage:
@@ -93,6 +94,15 @@ class LoadPackage:
         kept = state.setdefault("destination_state", {})
         kept[_TABLES_KEY] = sorted({*kept.get(_TABLES_KEY, ()), *tables})
         self._storage.save_load_package_state(later, state)
+
+    def stops_first(self) -> bool:
+        """Note that this package's delivery stopped; return whether that is the first time."""
+        context = Container()[LoadPackageStateInjectableContext]
+        kept = context.state.setdefault("destination_state", {})
+        first = not kept.get(_STOPPED_KEY)
+        kept[_STOPPED_KEY] = True
+        context.commit()
+        return first
 
     def keep_report(self, report: dict[str, Any]) -> None:
         """Store the report of the delivery with the package."""

@@ -99,6 +99,29 @@ def test_stopped_delivery_resumes_without_extracting_again(
     assert delivery.push(full=True).requests == 0
 
 
+def test_staging_goes_on_while_a_refused_key_parks_the_delivery(
+    delivery: Delivery, shop: Shop
+) -> None:
+    """Every run fails loudly, and yet every row is staged one run later at most."""
+    refused = {"api_key": "d3Jvbmc="}
+    with pytest.raises(PipelineStepFailed):
+        delivery.run(shop.source("nested", "merge"), **refused)
+    delivery.run(**refused)
+    pipeline = delivery.pipeline()
+    assert not pipeline.has_pending_data
+    assert pipeline.dataset()("SELECT count(*) FROM _dlt_loads").fetchall() == [(1,)]
+
+    put_order(shop, 1, total=99)
+    with pytest.raises(PipelineStepFailed):
+        delivery.run(shop.source("nested", "merge"), **refused)
+    staged = delivery.pipeline().dataset()("SELECT total FROM orders WHERE id = 1").fetchall()
+    assert staged == [(99,)]
+    assert delivery.held() == {"customers": {}, "orders": {}, "products": {}}
+
+    delivery.run()
+    assert delivery.held() == shop.expected()
+
+
 def test_push_with_a_refused_key_raises_and_the_next_one_delivers(
     delivery: Delivery, shop: Shop
 ) -> None:
