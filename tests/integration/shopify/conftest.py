@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from graphql import GraphQLSchema, build_client_schema
+
+from tests.unit.shopify.published import schemas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from graphql import GraphQLSchema
 
     from tests.integration.shopify.world import World
 
@@ -20,18 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "pipelines"))
 
 
 @pytest.fixture(scope="session")
-def published_schema(shared: Path) -> Callable[[str], GraphQLSchema]:
-    """The schema Shopify publishes for a version; its six known faults are not ours to judge."""
-    built: dict[str, GraphQLSchema] = {}
-
-    def load(version: str) -> GraphQLSchema:
-        if version not in built:
-            file = shared / "shopify" / f"shopify-admin-schema.{version}.json.gz"
-            content = json.loads(gzip.decompress(file.read_bytes()))
-            built[version] = build_client_schema(content["data"], assume_valid=True)
-        return built[version]
-
-    return load
+def published_schema(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], GraphQLSchema]:
+    """The schema Shopify publishes for a version."""
+    return schemas(project, tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")
