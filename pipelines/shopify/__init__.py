@@ -76,6 +76,7 @@ def shopify(
     since: str | None = None,
     lag_minutes: float = 2,
     overlap_minutes: float = 10,
+    order_currency: str = "shop",
     sweep_days: float = 7,
     bulk: bool = True,
     bulk_above: int = 5_000,
@@ -97,6 +98,7 @@ def shopify(
         since: ISO date or time from which on the first run reads; everything by default.
         lag_minutes: How far behind now a window ends.
         overlap_minutes: How much of the last window is read again.
+        order_currency: `shop`, or `presentment` for amounts as the buyer saw them.
         sweep_days: How often all ids are compared with the staged ones, to find what was deleted
             without a trace; 0 never.
         bulk: Whether bulk operations may be used.
@@ -121,6 +123,7 @@ def shopify(
                 version=api_version,
                 lag_minutes=lag_minutes,
                 overlap_minutes=overlap_minutes,
+                order_currency=order_currency,
                 sweep_days=sweep_days,
                 bulk=BulkSettings(enabled=bulk, above=bulk_above, rows=bulk_rows),
             ),

@@ -71,7 +71,13 @@ class Reader:
     def orders(self) -> Iterator[Rows]:
         """Yield orders that changed, with lines and refunds, and those destroyed."""
         _ = self.shop
-        yield from self._read(ORDERS, self.pager.orders, records.order_row)
+        buyers = self.client.settings.buyers_currency
+
+        def row(node: dict[str, Any]) -> dict[str, Any]:
+            made = records.order_row(node)
+            return records.in_buyers_currency(made) if buyers else made
+
+        yield from self._read(ORDERS, self.pager.orders, row)
 
     def products(self) -> Iterator[Rows]:
         """Yield products that changed, with variants, and those destroyed."""

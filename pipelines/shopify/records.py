@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["customer_row", "deleted_row", "fold", "order_row", "product_row"]
+__all__ = [
+    "customer_row",
+    "deleted_row",
+    "fold",
+    "in_buyers_currency",
+    "order_row",
+    "product_row",
+]
 
 Row = dict[str, Any]
 UNIT_TAX = Decimal("0.000001")
@@ -66,6 +73,19 @@ def customer_row(node: Mapping[str, Any]) -> Row:
         "updated_at": _moment(node["updatedAt"]),
         "deleted": False,
     }
+
+
+def in_buyers_currency(order: Row) -> Row:
+    """Return an order's row in which every amount, and the currency, is what the buyer saw.
+
+    The shop's own amounts are then nowhere: two currencies in one document would be added up.
+    """
+    rows = [order, *order["line_items"], *order["refunds"]]
+    for row in rows:
+        for name in [name for name in row if name.endswith("_presentment")]:
+            row[name.removesuffix("_presentment")] = row[name]
+    order["currency"] = order["presentment_currency"]
+    return order
 
 
 def order_row(node: Mapping[str, Any]) -> Row:

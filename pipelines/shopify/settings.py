@@ -73,6 +73,7 @@ class Settings:
         version: The API version to ask for.
         lag: How far behind now a window ends: Shopify's search index lags its writes.
         overlap: How far before the last window's end the next one starts.
+        buyers_currency: Whether orders are told in the currency their buyers saw.
         sweep: How often all ids are compared with the staged ones; zero never.
     """
 
@@ -83,6 +84,7 @@ class Settings:
     version: str = DEFAULT_VERSION
     lag: timedelta = timedelta(minutes=2)
     overlap: timedelta = timedelta(minutes=10)
+    buyers_currency: bool = False
     sweep: timedelta = timedelta(days=7)
     pages: PageSizes = PageSizes()
     bulk: BulkSettings = BulkSettings()
@@ -160,6 +162,7 @@ def resolve(
     lag_minutes: float = 2,
     overlap_minutes: float = 10,
     sweep_days: float = 7,
+    order_currency: str = "shop",
     pages: PageSizes | None = None,
     bulk: BulkSettings | None = None,
 ) -> Settings:
@@ -167,7 +170,11 @@ def resolve(
 
     Raises:
         MissingSettingsError: Names everything that is not set, and where to put it.
+        SettingsError: A setting cannot be what it is.
     """
+    if order_currency not in ("shop", "presentment"):
+        message = "sources.shopify.order_currency is `shop` or `presentment`."
+        raise SettingsError(message)
     missing = missing_settings(
         shop=shop, access_token=access_token, client_id=client_id, client_secret=client_secret
     )
@@ -181,6 +188,7 @@ def resolve(
         version=version,
         lag=timedelta(minutes=lag_minutes),
         overlap=timedelta(minutes=overlap_minutes),
+        buyers_currency=order_currency == "presentment",
         sweep=timedelta(days=sweep_days),
         pages=pages or PageSizes(),
         bulk=bulk or BulkSettings(),

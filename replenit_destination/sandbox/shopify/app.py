@@ -63,6 +63,7 @@ class AdminApi:
         shop: What is served.
         clock: Seconds, for the bucket and for the life of granted tokens.
         lost_answers: Operations whose next request is carried out and then answered with HTTP 502.
+        versions: The versions it says it supports.
         unlisted: Ids that no listing shows, although the objects are there.
     """
 
@@ -80,6 +81,7 @@ class AdminApi:
     failures: list[Response] = field(default_factory=list)
     lost_answers: set[str] = field(default_factory=set)
     unlisted: set[int] = field(default_factory=set)
+    versions: tuple[str, ...] = VERSIONS
     _granted: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -191,7 +193,7 @@ class AdminApi:
         execution = Execution(
             self.shop,
             scopes=self.scopes,
-            versions=VERSIONS,
+            versions=self.versions,
             pii_denied=self.pii_denied,
             indexed_until=stamp(self.shop.clock() - lag) if self.index_lag_seconds else None,
             bulk=self.bulk,

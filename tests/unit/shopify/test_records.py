@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from shopify.records import customer_row, fold, order_row
+from shopify.records import customer_row, fold, in_buyers_currency, order_row
 
 from replenit_destination.sandbox.shopify.app import AdminApi
 from replenit_destination.sandbox.shopify.shop import Basket, Shop
@@ -101,6 +101,26 @@ def test_presentment_amounts_stand_beside_the_shops() -> None:
     assert (row["currency"], row["presentment_currency"]) == ("EUR", "USD")
     assert row["total_price"] == Decimal("204.9")
     assert row["total_price_presentment"] == Decimal("221.29")
+
+
+def test_order_in_the_buyers_currency_mixes_nothing() -> None:
+    node = whole_order(presentment="USD", rate="2", shipping="4.90")
+    row = in_buyers_currency(order_row(node))
+    assert (row["currency"], row["total_price"]) == ("USD", Decimal("409.8"))
+    assert row["shipping_price"] == Decimal("9.8")
+    assert row["line_items"][0]["unit_price"] == Decimal(200)
+    assert row["line_items"][0]["original_unit_price"] == Decimal(200)
+
+
+def test_line_of_a_deleted_variant_keeps_its_options_from_its_title() -> None:
+    node = whole_order()
+    line = node["lineItems"]["nodes"][0]
+    line |= {
+        "product": {"legacyResourceId": "1", "options": [{"name": "Farbe"}, {"name": "Größe"}]},
+        "variant": None,
+        "variantTitle": "Schwarz / M",
+    }
+    assert order_row(node)["line_items"][0]["options"] == {"farbe": "Schwarz", "grosse": "M"}
 
 
 def test_tax_on_top_gives_a_tax_per_unit() -> None:
