@@ -80,7 +80,7 @@ def csv_files(
     delimiter: str = ",",
     encoding: str = "utf-8",
     quote: str = '"',
-    columns: dict[str, Any] | None = None,
+    layouts: dict[str, Any] | None = None,
     span: Span | None = None,
     full: bool = False,
 ) -> Iterable[DltResource]:
@@ -94,7 +94,7 @@ def csv_files(
         delimiter: Between values; `tab` for a tabulator.
         encoding: As Python names it.
         quote: Around values that hold a delimiter or a line break.
-        columns: Table → column → how its numbers or times are written, see `Layout`. A value that
+        layouts: Table → column → how its numbers or times are written, see `Layout`. A value that
             is not written so keeps its text behind `UNREADABLE`.
         span: Only files that were changed in this stretch of time, read or not.
         full: Read all files again.
@@ -111,7 +111,7 @@ def csv_files(
         message = f"sources.csv_files.primary_keys: no table {', '.join(unknown)} in tables"
         raise CsvError(message)
     form = Format(delimiter, encoding, quote)
-    layouts = _layouts(columns or {}, tables)
+    written = _layouts(layouts or {}, tables)
     which = _Which(span or Span(), full=full)
     files = {name: listed(folder, pattern) for name, pattern in tables.items()}
     for name in (name for name in files if not files[name]):
@@ -120,7 +120,7 @@ def csv_files(
         message = f"sources.csv_files.folder: `{folder}` has none of {', '.join(tables.values())}"
         raise CsvError(message)
     return [
-        _resource(name, files[name], keys.get(name), partial(read_file, form, layouts[name]), which)
+        _resource(name, files[name], keys.get(name), partial(read_file, form, written[name]), which)
         for name in files
         if files[name]
     ]
@@ -159,16 +159,16 @@ def listed(folder: str, pattern: str) -> list[FileItemDict]:
 
 
 def _layouts(
-    columns: Mapping[str, Mapping[str, str]], tables: Mapping[str, str]
+    written: Mapping[str, Mapping[str, str]], tables: Mapping[str, str]
 ) -> dict[str, dict[str, Layout]]:
-    section = "sources.csv_files.columns"
-    if unknown := sorted(set(columns) - set(tables)):
+    section = "sources.csv_files.layouts"
+    if unknown := sorted(set(written) - set(tables)):
         message = f"{section}: no table {', '.join(unknown)} in tables"
         raise CsvError(message)
     return {
         table: {
             staged_name(column): Layout(text, f"{section}.{table}.{column}")
-            for column, text in columns.get(table, {}).items()
+            for column, text in written.get(table, {}).items()
         }
         for table in tables
     }

@@ -144,6 +144,6 @@ def _notes(
     lines += [f'    {table} = "{pattern}"' for table, pattern in patterns.items()]
     for table, layouts in written.items():
         if layouts:
-            lines += ["", f"    [sources.csv_files.columns.{table}]"]
+            lines += ["", f"    [sources.csv_files.layouts.{table}]"]
             lines += [f'    {column} = "{layout}"' for column, layout in layouts.items()]
     return lines

@@ -74,7 +74,7 @@ def test_order_export_becomes_orders_with_lines(
         assert text != EXPORT
     (shop.folder / "orders_export_1.csv").write_text(text)
     mapping = str(project / "pipelines" / "shopify_export.toml")
-    report = shop.run(mapping, {"lines": "orders_export*.csv"}, columns=COLUMNS)
+    report = shop.run(mapping, {"lines": "orders_export*.csv"}, layouts=COLUMNS)
     assert report.exit_code == 0, report.summary
     orders = shop.box.state()["orders"]
     assert {
@@ -93,7 +93,7 @@ def test_order_export_becomes_orders_with_lines(
         ),
         "#1002": ("b@example.com", "2026-03-02T14:00:00.000Z", 8, True, [("TEA-1", 1, 8)]),
     }
-    assert shop.run(mapping, {"lines": "orders_export*.csv"}, columns=COLUMNS).requests == 0
+    assert shop.run(mapping, {"lines": "orders_export*.csv"}, layouts=COLUMNS).requests == 0
 
 
 GERMAN = {
@@ -123,7 +123,7 @@ def test_draft_for_flat_files_names_encoding_layouts_and_questions(shop: Shop) -
     assert settings == {
         "encoding": "iso-8859-1",
         "tables": {"artikel": "artikel.csv", "kunden": "kunden.csv", "verkauf": "verkauf*.csv"},
-        "columns": {
+        "layouts": {
             "artikel": {"preis": "number 1.234,56"},
             "verkauf": {
                 "bestelldatum": "date %d.%m.%Y",

@@ -103,12 +103,12 @@ def test_columns_are_read_as_declared_and_read_again_when_that_changes(
     files: Files, caplog: pytest.LogCaptureFixture
 ) -> None:
     (files.folder / "sales.csv").write_text("Order No;Preis\n1;1.234,50\n2;9.5\n")
-    settings = {"delimiter": ";", "columns": {"sales": {"Preis": "number 1.234,56"}}}
+    settings = {"delimiter": ";", "layouts": {"sales": {"Preis": "number 1.234,56"}}}
     assert files.load("sales.csv", **settings)
     assert files.rows("SELECT preis FROM sales") == [("1234.50",), (f"{UNREADABLE}9.5",)]
     assert "1 values of `Preis` in `sales.csv` are not written as declared" in caplog.text
     assert not files.load("sales.csv", **settings)
-    settings["columns"] = {"sales": {"preis": "number 1,234.56"}}
+    settings["layouts"] = {"sales": {"preis": "number 1,234.56"}}
     assert files.load("sales.csv", **settings)
     assert ("9.5",) in files.rows("SELECT preis FROM sales")
 
