@@ -68,7 +68,25 @@ MAPPINGS: tuple[tuple[str, str, str], ...] = (
 )
 """(entity, field, expression) of another mapping; without an expression the field is not mapped."""
 
+PUSHES: tuple[dict[str, Any], ...] = (
+    {},
+    {"max_requests": 1},
+    {"max_requests": 2},
+    {"retry": True},
+    {"full": True},
+    {"diagnosis_share": 0.0},
+    {"diagnosis_share": 1.0},
+    {"accept_schema": True},
+    {"entities": ["orders"]},
+    {"entities": ["customers", "products"]},
+    {"tenant": ELSEWHERE},
+    *({"stop_after": requests} for requests in range(4)),
+)
+AGAIN: tuple[dict[str, Any], ...] = ({"force": True}, {"confirm": True})
+"""Pushes of what the vendor has already, or may have."""
+
 _PICK = st.integers(0, 11)
+_EDITS = st.lists(st.tuples(st.sampled_from(EDITS), _PICK, _PICK), max_size=4)
 
 
 class Sequences(RuleBasedStateMachine):
@@ -99,12 +117,12 @@ class Sequences(RuleBasedStateMachine):
 
     # -- the shop
 
-    @rule(edits=st.lists(st.tuples(st.sampled_from(EDITS), _PICK, _PICK), min_size=1, max_size=4))
+    @rule(edits=_EDITS)
     def edit(self, edits: list[tuple[str, int, int]]) -> None:
         for name, pick, value in edits:
             self.told[f"edit: {name}"] += 1
             apply(self.world.shop, name, pick, value, self.shelf)
-        self.loaded = False
+        self.loaded &= not edits
 
     @rule(replace=st.booleans())
     def load(self, *, replace: bool) -> None:
@@ -162,61 +180,47 @@ class Sequences(RuleBasedStateMachine):
 
     # -- pushes
 
-    @rule(
-        allow=st.booleans(),
-        options=st.sampled_from(
-            [
-                {},
-                {"max_requests": 1},
-                {"max_requests": 2},
-                {"retry": True},
-                {"full": True},
-                {"diagnosis_share": 0.0},
-                {"diagnosis_share": 1.0},
-                {"accept_schema": True},
-                {"entities": ["orders"]},
-                {"entities": ["customers", "products"]},
-            ]
-        ),
-    )
-    def push(self, *, allow: bool, options: dict[str, Any]) -> None:
+    # Every push has edits of its own: a history of few steps would hardly have any otherwise.
+
+    @rule(edits=_EDITS, allow=st.booleans(), options=st.sampled_from(PUSHES))
+    def push(
+        self, *, edits: list[tuple[str, int, int]], allow: bool, options: dict[str, Any]
+    ) -> None:
         """Push without disturbance, perhaps with a budget: only changes travel."""
-        self._push("push", *options, allow_removals=ENTITIES if allow else (), **options)
+        self.edit(edits)
+        self._push(_name(options), allow_removals=ENTITIES if allow else (), **options)
 
-    @rule(after=st.integers(0, 3))
-    def stop(self, after: int) -> None:
-        """Push until somebody asks to stop, after so many requests."""
-        self._push("stop", stop_after=after, allow_removals=ENTITIES)
-
-    @rule(option=st.sampled_from(["force", "confirm"]))
-    def push_again(self, option: str) -> None:
-        """Push what the vendor has already, or may have."""
-        self._push(option, disturbed=True, allow_removals=ENTITIES, **{option: True})
-
-    @rule()
-    def push_elsewhere(self) -> None:
-        """Push to another tenant of the account, out of the same ledger."""
-        self.sides.setdefault(ELSEWHERE, Followed(self.choices, self.form))
-        self._push("elsewhere", tenant=ELSEWHERE, allow_removals=ENTITIES)
-
-    @rule(where=st.sampled_from(["before", "after", "clock"]), at=st.integers(1, 40))
-    def kill(self, where: str, at: int) -> None:
-        at = at if where == "clock" else 1 + at % 4
-        self._push(f"kill {where}", kill=Kill(at, where), disturbed=True, allow_removals=ENTITIES)
-
-    @rule(at=st.integers(1, 250))
-    def kill_at_statement(self, at: int) -> None:
-        """Die anywhere: while comparing, recording, folding, or writing the report."""
-        kill = Kill(at, "statement")
-        self._push("kill statement", kill=kill, disturbed=True, allow_removals=ENTITIES)
+    @rule(edits=_EDITS, options=st.sampled_from(AGAIN))
+    def push_again(self, *, edits: list[tuple[str, int, int]], options: dict[str, Any]) -> None:
+        self.edit(edits)
+        self._push(_name(options), disturbed=True, allow_removals=ENTITIES, **options)
 
     @rule(
+        edits=_EDITS,
+        kill=st.one_of(
+            st.builds(Kill, st.integers(1, 4), st.sampled_from(["before", "after"])),
+            st.builds(Kill, st.integers(1, 40), st.just("clock")),
+            st.builds(Kill, st.integers(1, 200), st.just("statement")),
+        ),
+        tenant=st.sampled_from([HERE, HERE, ELSEWHERE]),
+    )
+    def kill(self, *, edits: list[tuple[str, int, int]], kill: Kill, tenant: str) -> None:
+        """Die while comparing, sending, recording, folding, or writing the report."""
+        self.edit(edits)
+        options = {"disturbed": True, "allow_removals": ENTITIES, "tenant": tenant}
+        self._push(f"kill {kill.where}", kill=kill, **options)
+
+    @rule(
+        edits=_EDITS,
         fault=st.sampled_from(FAULTS),
         well=st.integers(0, 2),
         seconds=st.sampled_from([None, None, 2.0]),
     )
-    def fault(self, fault: Fault, well: int, seconds: float | None) -> None:
+    def fault(
+        self, *, edits: list[tuple[str, int, int]], fault: Fault, well: int, seconds: float | None
+    ) -> None:
         """Push while something is wrong, after so many requests that go well."""
+        self.edit(edits)
         faults = self.world.service.faults
         poisons = list(faults.poisons)
         if well:
@@ -227,18 +231,19 @@ class Sequences(RuleBasedStateMachine):
         faults.clear()
         faults.add(*poisons)
 
-    @rule()
-    def small_bodies(self) -> None:
+    @rule(edits=_EDITS)
+    def small_bodies(self, edits: list[tuple[str, int, int]]) -> None:
+        self.edit(edits)
         self.world.service.configure(switches={"max_body_bytes": 2000})
         self._push("small bodies", disturbed=True)
         self.world.service.configure(switches={"max_body_bytes": 0})
 
     def _push(
-        self, *what: str, disturbed: bool = False, tenant: str = HERE, **options: Any
+        self, what: str, *, disturbed: bool = False, tenant: str = HERE, **options: Any
     ) -> Report | None:
         if not self.loaded:
             self.load(replace=False)
-        side = self.sides[tenant]
+        side = self.sides.setdefault(tenant, Followed(self.choices, self.form))
         side.remember(self.world.shop)
         seen = self.world.service.journal.total
         try:
@@ -254,7 +259,7 @@ class Sequences(RuleBasedStateMachine):
             if report and not self.drifted and "entities" not in options:
                 self.fitted.add(tenant)
         side.follow(self.world.service.journal.requests(since=seen), disturbed=disturbed)
-        self.told[" ".join(what)] += 1
+        self.told[what] += 1
         if report:
             self._tell(report, tenant)
         return report
@@ -305,3 +310,7 @@ class Sequences(RuleBasedStateMachine):
                 assert (one.backlog, one.rejected, one.quarantined) == (0, 0, 0), (name, one)
             side.assert_converged(self.world.shop, self.world.state(tenant))
             self.world.assert_ledger_agrees(tenant)
+
+
+def _name(options: dict[str, Any]) -> str:
+    return "push" + "".join(f" {name}={value}" for name, value in options.items())
