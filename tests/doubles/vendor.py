@@ -151,7 +151,7 @@ class RateLimit:
 
 
 Fault = str
-"""Empty, `refused`, `tls`, `reset`, `timeout`, `lost` (done, but no answer), or a status like `503`."""
+"""Empty, `refused`, `tls`, `reset`, `timeout`, `lost` (done, no answer), or a status as `503`."""
 
 
 @dataclass
