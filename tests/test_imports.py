@@ -17,7 +17,7 @@ import replenit_destination
 
 PACKAGE = "replenit_destination"
 FOLDER = Path(replenit_destination.__file__).parent
-FLOORS = ["exceptions", "engine", "targets", "destinations", "cli", "plugin"]
+FLOORS = ["exceptions", "engine", "targets", "destinations", "cli", "plugin", "__main__"]
 
 # What a room must not import from elsewhere, in whatever function it hides.
 FOREIGN = {

@@ -9,10 +9,11 @@ from dlt.common.runtime import signals
 from dlt.destinations.exceptions import DestinationConnectionError
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
 
-from replenit_destination.destinations.delivery import active_pipeline, deliver, remember
+from replenit_destination.destinations.delivery import deliver, remember
 from replenit_destination.destinations.interrupts import note_stopped
 from replenit_destination.destinations.packages import LoadPackage, mend
 from replenit_destination.destinations.privacy import keep_private
+from replenit_destination.destinations.setup import active_pipeline
 from replenit_destination.engine.clock import SystemClock
 from replenit_destination.engine.handover import Handover
 from replenit_destination.engine.storage import busy, full, is_busy

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import dlt
 from dlt.common.runtime import signals
 
-from replenit_destination.destinations.client import ReplenitClient
-from replenit_destination.destinations.delivery import active_pipeline, deliver
+from replenit_destination.destinations.delivery import deliver
 from replenit_destination.destinations.interrupts import take_stopped
-from replenit_destination.exceptions import RejectedDocumentsError, SettingsError
+from replenit_destination.destinations.setup import client_of, find_pipeline
+from replenit_destination.exceptions import RejectedDocumentsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from dlt import Pipeline
 
     from replenit_destination.engine.run import Report
 
@@ -31,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 def push(
-    pipeline: dlt.Pipeline | str | None = None,
+    pipeline: Pipeline | str | None = None,
     *,
     entities: Sequence[str] | None = None,
     full: bool | None = None,
@@ -78,14 +79,8 @@ def push(
         StorageError: The disk is full.
         RejectedDocumentsError: Documents were refused and `on_rejected` is `raise`.
     """
-    staged = _pipeline(pipeline, pipelines_dir)
-    client = staged.destination_client()
-    if not isinstance(client, ReplenitClient):
-        message = (
-            f"pipeline `{staged.pipeline_name}` loads to `{staged.destination.destination_name}`; "
-            'push needs one with destination="replenit"'
-        )
-        raise SettingsError(message)
+    staged = find_pipeline(pipeline, pipelines_dir)
+    client = client_of(staged)
     if stopped := take_stopped(staged):
         return stopped
     if staged.has_pending_data:
@@ -118,17 +113,3 @@ def push(
         message = f"documents were refused, all others were delivered:\n{report.summary}"
         raise RejectedDocumentsError(message)
     return report
-
-
-def _pipeline(pipeline: dlt.Pipeline | str | None, folder: str | Path | None) -> dlt.Pipeline:
-    if isinstance(pipeline, str):
-        where: dict[str, Any] = {"pipelines_dir": str(folder)} if folder else {}
-        return dlt.attach(pipeline, **where)
-    found = pipeline or active_pipeline()
-    if found is None:
-        message = "no pipeline is active; give push() a pipeline or the name of one that has run"
-        raise SettingsError(message)
-    if not found.destination:
-        message = f'pipeline `{found.pipeline_name}` has no destination; set destination="replenit"'
-        raise SettingsError(message)
-    return found

@@ -1,0 +1,59 @@
+"""Deliver what is staged, without reading the source again.
+
+Sends what changed since Replenit last accepted it, with the backlog of earlier runs. With --entity,
+--key, --since and --force it sends again exactly what they name, whether it changed or not.
+
+Example:
+  dlt replenit push --max-requests 500
+  dlt replenit push --entity orders --key 1001 --force
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from replenit_destination.cli.pipelines import add_pipeline, pipeline_of
+
+if TYPE_CHECKING:
+    import argparse
+
+    from replenit_destination.cli.console import Console
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_pipeline(parser)
+    parser.add_argument(
+        "--entity", action="append", metavar="NAME", help="only this one; may be repeated"
+    )
+    parser.add_argument("--full", action="store_true", help="compare everything")
+    parser.add_argument("--force", action="store_true", help="send also what Replenit already has")
+    parser.add_argument(
+        "--allow-removals", action="append", metavar="ENTITY", help="let withheld removals go once"
+    )
+    for hold in ("resend", "schema"):
+        parser.add_argument(f"--accept-{hold}", action="store_true", help=f"let a held {hold} go")
+    parser.add_argument("--max-requests", type=int, metavar="N", help="stop cleanly after so many")
+    parser.add_argument("--max-seconds", type=float, metavar="S", help="stop cleanly after so long")
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Deliver, print the report and return its exit code."""
+    from replenit_destination.destinations.push import push
+
+    report = push(
+        pipeline_of(options),
+        entities=options.entity,
+        full=options.full or None,
+        force=options.force or None,
+        allow_removals=options.allow_removals,
+        accept_resend=options.accept_resend or None,
+        accept_schema=options.accept_schema or None,
+        max_requests=options.max_requests,
+        max_seconds=options.max_seconds,
+    )
+    console.result(report.to_dict())
+    console.show(report.summary)
+    return report.exit_code

@@ -1,0 +1,93 @@
+"""The pipeline a command works on, as a person names it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from replenit_destination.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from dlt import Pipeline
+
+    from replenit_destination.destinations.setup import Setup
+
+__all__ = ["add_pipeline", "opened", "pipeline_of", "pipelines_here"]
+
+
+def add_pipeline(parser: argparse.ArgumentParser) -> None:
+    """Add the two options that name a pipeline."""
+    parser.add_argument(
+        "--pipeline", metavar="NAME", help="which pipeline; default the only one that has run here"
+    )
+    parser.add_argument(
+        "--pipelines-dir", metavar="DIR", help="where dlt keeps pipelines; default its own folder"
+    )
+
+
+def pipelines_here(pipelines_dir: str | None = None) -> list[str]:
+    """Return the names of the pipelines that have run here and deliver to Replenit."""
+    from dlt.common.pipeline import get_dlt_pipelines_dir
+
+    folder = Path(pipelines_dir or get_dlt_pipelines_dir())
+    return sorted(file.parent.name for file in folder.glob("*/state.json") if _is_ours(file))
+
+
+def _is_ours(file: Path) -> bool:
+    """Return whether a pipeline's state names our destination and was begun in this folder."""
+    try:
+        state = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    kind = str(state.get("destination_type") or "")
+    begun = state.get("_local", {}).get("initial_cwd")
+    # Settings are read from here: another project's pipeline would be met with the wrong ones.
+    return kind.endswith(".replenit") and begun in (None, str(Path.cwd()))
+
+
+def pipeline_of(options: argparse.Namespace) -> Pipeline:
+    """Return the pipeline that the options name.
+
+    Raises:
+        SettingsError: It has not run here, or none is named and there is not exactly one.
+    """
+    from dlt.pipeline.exceptions import CannotRestorePipelineException
+
+    from replenit_destination.destinations.setup import find_pipeline
+
+    name, folder = options.pipeline, options.pipelines_dir
+    if name is None:
+        names = pipelines_here(folder)
+        if len(names) != 1:
+            known = ", ".join(names) or "none that delivers to Replenit"
+            message = f"--pipeline: say which; here are {known}"
+            raise SettingsError(message)
+        name = names[0]
+    try:
+        return find_pipeline(name, folder)
+    except CannotRestorePipelineException as error:
+        known = ", ".join(pipelines_here(folder)) or "none that delivers to Replenit"
+        message = f"--pipeline: `{name}` has not run here; here are {known}"
+        raise SettingsError(message) from error
+
+
+@contextmanager
+def opened(options: argparse.Namespace, **changed: Any) -> Iterator[Setup]:
+    """Yield the setup of the pipeline that the options name, its database open.
+
+    Args:
+        options: With those of `add_pipeline`.
+        **changed: Fields of `PushOptions` that differ from the configuration.
+
+    Raises:
+        ActivationError: See `destinations.setup.opened`.
+    """
+    from replenit_destination.destinations.setup import opened as open_setup
+
+    with open_setup(pipeline_of(options), **changed) as setup:
+        yield setup
