@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replenit_destination.engine.documents import key_hash
+from replenit_destination.engine.references import absent_references
 from replenit_destination.engine.report import EntityReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from replenit_destination.engine.diff import Comparison
     from replenit_destination.engine.ledger import Ledger
     from replenit_destination.engine.report import Report
+    from replenit_destination.engine.target import EntitySpec
 
 __all__ = ["conclude"]
 
@@ -25,7 +27,8 @@ def conclude(
     ledger: Ledger,
     counts: Mapping[tuple[str, str], int],
     compared: Mapping[str, Comparison],
-    entities: Iterable[str],
+    specs: Mapping[str, EntitySpec],
+    entities: Collection[str],
 ) -> None:
     """Fill in the counts of every entity, what stands refused and what was not counted.
 
@@ -34,6 +37,7 @@ def conclude(
         ledger: Folded.
         counts: (entity, counter) → what was accepted in this run.
         compared: Entity → its comparison, where there was one.
+        specs: The target's entities.
         entities: The mapped ones.
     """
     standing = ledger.counts()
@@ -48,6 +52,7 @@ def conclude(
         if name in compared:
             one.compared = compared[name].scope.reason or ""
     _refusals(report, ledger)
+    report.absent = list(absent_references(ledger, specs, entities, standing))
     report.unconfirmed = {
         entity: (count, tuple(key_hash(entity, key) for key in keys))
         for entity, count, keys in ledger.connection.execute(

@@ -18,7 +18,7 @@ from replenit_destination.engine.sql import literal
 from replenit_destination.engine.validation import content_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import duckdb
 
@@ -51,6 +51,21 @@ class Removals:
     allow: Collection[str]
     held: dict[str, dict[str, int]]
     guard: RemovalGuard = field(default_factory=RemovalGuard)
+
+    def decide(
+        self, bound: Mapping[str, BoundEntity], source_rows: Mapping[str, int]
+    ) -> tuple[dict[str, list[Document | Removal]], list[Withheld], frozenset[str]]:
+        """Return what may go per entity, what is withheld, and whose lost children must stay."""
+        decided: dict[str, list[Document | Removal]] = {}
+        withheld: list[Withheld] = []
+        kept = {}
+        for name, entity in bound.items():
+            decided[name], refused = self.documents(entity, source_rows[name])
+            withheld += refused
+            if reason := self.retirements(entity, source_rows[name]):
+                kept[name] = reason
+                withheld.append(reason)
+        return decided, withheld, frozenset(kept)
 
     def documents(
         self, entity: BoundEntity, source_rows: int

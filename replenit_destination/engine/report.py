@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from replenit_destination.engine.guards import Withheld
     from replenit_destination.engine.holds import Held
+    from replenit_destination.engine.references import Absent
     from replenit_destination.engine.tally import Tally
 
 __all__ = ["COUNTERS", "EXIT_CODES", "EntityReport", "Report"]
@@ -84,7 +85,8 @@ class Report:
     `seconds` is per step. `refusals` are (entity, field, reason) → documents, standing at the end;
     `left_out` are (entity, what, field, reason) → documents that travelled without something.
     `samples` name refused documents by key hash. `unconfirmed` is entity → (documents, samples) of
-    requests that the vendor took without counting all that was in them.
+    requests that the vendor took without counting all that was in them. `absent` is what this run's
+    documents point to and the vendor was never told of.
     """
 
     target: str
@@ -98,6 +100,7 @@ class Report:
     samples: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
     left_out: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
     unconfirmed: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    absent: list[Absent] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     halted: str = ""
     error: str = ""
@@ -170,6 +173,7 @@ class Report:
                 {"entity": entity, "count": count, "samples": list(samples)}
                 for entity, (count, samples) in sorted(self.unconfirmed.items())
             ],
+            "absent": [one.to_dict() for one in self.absent],
             "notices": list(self.notices),
             "delivery": self.tally.as_dict() if self.tally else {},
         }
@@ -194,6 +198,7 @@ class Report:
             + self._named(samples)
             for entity, (count, samples) in sorted(self.unconfirmed.items())
         ]
+        lines += [f"  absent    {one}" for one in self.absent]
         lines += [f"  note      {notice}" for notice in self.notices]
         return "\n".join(lines)
 

@@ -183,7 +183,7 @@ class _Run:
         self.books = Books(self.ledger, self.links, self.specs, self.lessons)
         self.undertaken = 0
         self.compared: dict[str, Comparison] = {}
-        self.keep_children: set[str] = set()
+        self.keep_children: frozenset[str] = frozenset()
         self.held: dict[str, dict[str, int]] = {}
 
     def push(self, delivery: Delivery, stop: Callable[[], bool]) -> Report:
@@ -225,7 +225,8 @@ class _Run:
             if self._in_time(delivery, self.ledger.fold):
                 self.lessons.forget_cleared()
         self.report.halted = "" if self.report.error else str(delivery.halted or "")
-        conclude(self.report, self.ledger, self.books.counts, self.compared, self.mapping)
+        counts = self.books.counts
+        conclude(self.report, self.ledger, counts, self.compared, self.specs, self.mapping)
         self.ledger.finish_run(self.report.to_dict())
         return self.report
 
@@ -293,14 +294,11 @@ class _Run:
         self, removals: Removals, bound: Mapping[str, BoundEntity]
     ) -> dict[str, list[Item]]:
         """Return per entity the removals that may go; note the withheld ones."""
-        decided = {}
-        for name, entity in bound.items():
-            decided[name], withheld = removals.documents(entity, self.compared[name].source_rows)
-            kept = removals.retirements(entity, self.compared[name].source_rows)
-            if kept:
-                self.keep_children.add(name)
-            self.report.withheld += [*withheld, *([kept] if kept else [])]
-            successors = [i for i in decided[name] if isinstance(i, Removal) and i.after]
+        rows = {name: self.compared[name].source_rows for name in bound}
+        decided, withheld, self.keep_children = removals.decide(bound, rows)
+        self.report.withheld += withheld
+        for name, items in decided.items():
+            successors = [i for i in items if isinstance(i, Removal) and i.after]
             for removal in successors:
                 self.books.expect(removal)
             self.books.settled(name, self.ledger.accepted(name, [i.after for i in successors]))
