@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from replenit_destination.sandbox.faults import Poison
-from replenit_destination.sandbox.replenit.service import API_KEY, TENANT_ID, ReplenitService
 from tests.acceptance.harness.oracle import Rules
-from tests.acceptance.harness.world import World, delivered
+from tests.acceptance.harness.world import ELSEWHERE, HERE, World, delivered
 from tests.doubles.shop import Shop
 
 if TYPE_CHECKING:
@@ -195,32 +194,19 @@ def test_an_order_that_waits_goes_with_its_customer(tmp_path: Path) -> None:
 # -- accounts
 
 
-SECOND = "5a11d0b0-0000-4000-8000-000000000002"
-
-
 def test_two_tenants_of_one_database_do_not_disturb_each_other(tmp_path: Path) -> None:
     shop = World(tmp_path)
-    shop.service = ReplenitService(
-        limits=None,
-        clock=shop.clock.now,
-        keep_bodies=True,
-        tenants={API_KEY: [TENANT_ID, SECOND]},
-    )
     shop.deliver()
-    first = shop.settings["tenant_id"]
-    shop.settings["tenant_id"] = SECOND
-    shop.push()
-    assert shop.state(SECOND) == shop.state(first)
+    shop.push(tenant=ELSEWHERE)
+    assert shop.state(ELSEWHERE) == shop.state(HERE)
     assert len(shop.calls) == 3
     shop.shop.delete_order(13)
-    shop.settings["tenant_id"] = first
     shop.deliver()
     assert shop.said() == ["DELETE /orders/13"]
-    assert "13" in shop.state(SECOND)["orders"]
-    shop.settings["tenant_id"] = SECOND
-    shop.push()
+    assert "13" in shop.state(ELSEWHERE)["orders"]
+    shop.push(tenant=ELSEWHERE)
     assert shop.said() == ["DELETE /orders/13"]
-    assert shop.state(SECOND) == shop.state(first)
+    assert shop.state(ELSEWHERE) == shop.state(HERE)
 
 
 def test_a_ledger_pointed_at_another_host_sends_everything_there(tmp_path: Path) -> None:
