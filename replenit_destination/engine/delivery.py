@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from replenit_destination.engine.answers import Answers
 from replenit_destination.engine.batching import LearnedLimits, Numbering, Packer
+from replenit_destination.engine.connections import Connections
 from replenit_destination.engine.delivery_options import DeliveryOptions, Halt
 from replenit_destination.engine.diagnosis import Diagnosis
 from replenit_destination.engine.documents import Outcome, Verdict
@@ -102,6 +103,7 @@ class Delivery:
         self._give_way = give_way
         self._progress = progress or NullProgress()
         self._options = options = options or DeliveryOptions()
+        self._connections = Connections(options.workers, quota.spacing_seconds)
         self.tally = tally = Tally()
         self._remaining = remaining or (lambda: tally.verdicts[Verdict.BACKLOG])
         self.halted: Halt | None = None
@@ -218,7 +220,7 @@ class Delivery:
     def _dispatch(self, workers: Workers) -> tuple[float, bool]:
         """Send while there is work, a worker and a grant; return the wait, and if for quota."""
         poll = self._options.poll_seconds
-        capacity = 1 if self._health.troubled else max(1, self._options.workers)
+        capacity = 1 if self._health.troubled else self._connections.worthwhile
         while len(self._flights) < capacity:
             now = self._clock.monotonic()
             if now < self._answers.quiet_until:
@@ -266,9 +268,7 @@ class Delivery:
         if work.probe:
             self.tally.diagnosis_requests += 1
         request = self._target.request(work.batch)
-        self.tally.requests += 1
-        self.tally.documents += len(work.batch.items)
-        self.tally.bytes += len(request.body)
+        self.tally.sent(len(work.batch.items), len(request.body), self._clock.now())
         self._tickets += 1
         self._flights[self._tickets] = _Flight(work, grant)
         workers.submit(self._tickets, request)
@@ -293,6 +293,7 @@ class Delivery:
         self._quota.settle(flight.grant)
         self.tally.seconds_in_flight += result.seconds
         self.tally.latencies.add(result.seconds)
+        self._connections.answered(result.seconds)
         outcomes = self._answers.read(work, reading)
         work.batch = replace(batch, attempt=batch.attempt + 1)
         self._conclude(outcomes)

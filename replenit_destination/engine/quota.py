@@ -96,6 +96,10 @@ class Wait:
 class Quota(Protocol):
     """What delivery asks of a quota. All calls come from one thread."""
 
+    @property
+    def spacing_seconds(self) -> float:
+        """The time each request has in the narrowest window; 0 where nothing is limited."""
+
     def acquire(self, *, urgent: bool = False) -> Grant | Wait:
         """Grant one request, or say how long to wait. Never blocks for longer than a moment."""
 
@@ -111,6 +115,8 @@ class Quota(Protocol):
 
 class UnlimitedQuota:
     """Grants everything; for servers without limits."""
+
+    spacing_seconds = 0.0
 
     def acquire(self, *, urgent: bool = False) -> Grant | Wait:
         """Grant one request."""
@@ -159,6 +165,12 @@ class WindowQuota:
             self._offset = self._log.steady_offset(self._offset, _boot_id())
             now = self._now()
             self._log.clamp(grants=now + lease_seconds, pause=now + LONGEST_PAUSE_SECONDS)
+
+    @property
+    def spacing_seconds(self) -> float:
+        """The time each request has in the shortest window."""
+        shortest = self._windows[0]
+        return shortest.seconds / self._shares.allowed(shortest.limit, urgent=False)
 
     def acquire(self, *, urgent: bool = False) -> Grant | Wait:
         """Grant one request, or say how long to wait."""
