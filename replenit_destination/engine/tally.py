@@ -51,6 +51,16 @@ class Latencies:
             "max": round(self.longest_seconds, 4),
         }
 
+    def histogram(self) -> list[list[float]]:
+        """Return [seconds, requests] per bucket, ascending; a bucket spans five per cent each way.
+
+        The fastest and the slowest bucket are not capped by what was really measured.
+        """
+        return [
+            [round(GROWTH**bucket, 4), requests]
+            for bucket, requests in sorted(self._buckets.items())
+        ]
+
 
 @dataclass(slots=True)
 class Tally:
@@ -67,6 +77,20 @@ class Tally:
     rulings: Counter[str] = field(default_factory=Counter)  # answers by ruling, and `no_answer`
     verdicts: Counter[str] = field(default_factory=Counter)  # items by verdict
     latencies: Latencies = field(default_factory=Latencies)
+    minutes: Counter[int] = field(default_factory=Counter)  # Unix minute → requests sent in it
+
+    def sent(self, documents: int, size: int, moment: float) -> None:
+        """Count one request that leaves.
+
+        Args:
+            documents: Documents and removals inside it.
+            size: Bytes of its body.
+            moment: Unix seconds.
+        """
+        self.requests += 1
+        self.documents += documents
+        self.bytes += size
+        self.minutes[int(moment // 60)] += 1
 
     def told(self, error: Exception, remaining: int) -> Exception:
         """Return an error that ends the delivery with what was delivered and how to go on.
@@ -99,4 +123,6 @@ class Tally:
             "rulings": dict(sorted(self.rulings.items())),
             "verdicts": dict(sorted(self.verdicts.items())),
             "latency_seconds": self.latencies.summary(),
+            "latency_histogram": self.latencies.histogram(),
+            "requests_by_minute": [list(pair) for pair in sorted(self.minutes.items())],
         }
