@@ -1,7 +1,7 @@
 """The ledger's file: a DuckDB database of its own, attached beside the staged data.
 
-It has a format version: an older program refuses a newer file. While it is attached no other
-process can open it, so one run at a time writes.
+It has a format version: an older program refuses a newer file, a newer one upgrades an older file.
+While it is attached no other process can open it, so one run at a time writes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from replenit_destination.engine.ledger_format import (
+    FORMAT_VERSION,
+    back_up,
+    upgrade,
+    version_of,
+)
 from replenit_destination.engine.sql import literal, queries, quote
 from replenit_destination.engine.storage import busy, is_busy
 from replenit_destination.exceptions import LedgerVersionError
@@ -20,8 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["FORMAT_VERSION", "LedgerFile"]
-
-FORMAT_VERSION = 1
 
 logger = logging.getLogger(__name__)
 
@@ -32,19 +36,23 @@ class LedgerFile:
     Args:
         connection: Of the staging database; the ledger works on cursors of its own.
         path: The ledger's file; created with the current format when it is not there.
+        readonly: Only look: nothing is created and no format is asked for.
 
     Raises:
         LedgerBusyError: Another process holds the file.
         LedgerVersionError: A newer version of this package wrote it.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, path: Path, *, readonly: bool = False
+    ) -> None:
         self.path = path
         self.name = "ledger_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
         self.schema = f"{quote(self.name)}.main"
         self.connection = connection.cursor()
-        self._attach()
-        self._check_format()
+        self._attach(" (READ_ONLY)" if readonly else "")
+        if not readonly:
+            self._check_format()
 
     def sql(self, name: str) -> str:
         """Return a named statement of `ledger.sql` for this file."""
@@ -61,10 +69,10 @@ class LedgerFile:
             logger.warning("The ledger's journal could not be written into its file: %s", error)
         self.connection.close()
 
-    def _attach(self) -> None:
+    def _attach(self, how: str = "") -> None:
         try:
             self.connection.execute(
-                f"ATTACH IF NOT EXISTS {literal(str(self.path))} AS {quote(self.name)}"
+                f"ATTACH IF NOT EXISTS {literal(str(self.path))} AS {quote(self.name)}{how}"
             )
         except duckdb.IOException as error:
             if not is_busy(error):
@@ -72,22 +80,19 @@ class LedgerFile:
             raise busy(error, f"the ledger `{self.path.name}`", ledger=self.path) from error
 
     def _check_format(self) -> None:
-        tables = self.connection.execute(
-            "SELECT count(*) FROM duckdb_tables() WHERE database_name = ?", [self.name]
-        ).fetchone()
-        if tables == (0,):
-            self.connection.execute("BEGIN")
-            self.connection.execute(self.sql("schema"))
-            self.connection.execute(
-                f"INSERT INTO {self.schema}.format VALUES (?, now())", [FORMAT_VERSION]
-            )
-            self.connection.execute("COMMIT")
-            return
-        row = self.connection.execute(f"SELECT max(version) FROM {self.schema}.format").fetchone()
-        version = row[0] if row else 0
+        version = version_of(self.connection, self.name)
+        if 0 < version < FORMAT_VERSION:
+            # Whoever closes a file that this process has open gives its lock away: detached first.
+            self.connection.execute(f"CHECKPOINT {quote(self.name)}")
+            self.connection.execute(f"DETACH DATABASE {quote(self.name)}")
+            back_up(self.path, version)
+            self._attach()
+            version = version_of(self.connection, self.name)
         if version > FORMAT_VERSION:
             message = (
                 f"the ledger `{self.path.name}` has format {version}, this version reads up to "
                 f"{FORMAT_VERSION}; upgrade dlt-replenit"
             )
             raise LedgerVersionError(message)
+        if version < FORMAT_VERSION:
+            upgrade(self.connection, self.name, version)
