@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from replenit_destination.engine.alarms import refusal_alarms
 from replenit_destination.engine.documents import key_hash
+from replenit_destination.engine.freshness import freshness_alarms, newest_load, standings
+from replenit_destination.engine.last_run import keep_last_run
 from replenit_destination.engine.references import absent_references
 from replenit_destination.engine.report import EntityReport
+from replenit_destination.engine.volume import volume_alarms
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -14,9 +18,9 @@ if TYPE_CHECKING:
     from replenit_destination.engine.diff import Comparison
     from replenit_destination.engine.ledger import Ledger
     from replenit_destination.engine.report import Report
-    from replenit_destination.engine.target import EntitySpec
+    from replenit_destination.engine.target import EntitySpec, Target
 
-__all__ = ["conclude"]
+__all__ = ["conclude", "finish"]
 
 _OF_THIS_RUN = ("created", "updated", "deleted", "children_deleted", "unconfirmed")
 _COUNTED_AS = {"suspect": "quarantined"}
@@ -52,6 +56,7 @@ def conclude(
         if name in compared:
             one.compared = compared[name].scope.reason or ""
     _refusals(report, ledger)
+    _warn(report, ledger, compared)
     report.absent = list(absent_references(ledger, specs, entities, standing))
     report.unconfirmed = {
         entity: (count, tuple(key_hash(entity, key) for key in keys))
@@ -63,6 +68,34 @@ def conclude(
         ).fetchall()
         if entity in report.entities
     }
+
+
+def finish(report: Report, ledger: Ledger, target: Target) -> None:
+    """Store the report in the ledger, and beside it for whoever asks while the next run has it."""
+    told = report.to_dict()
+    ledger.finish_run(told)
+    keep_last_run(ledger.file.path, target, told, moment=ledger.clock.now())
+
+
+def _warn(report: Report, ledger: Ledger, compared: Mapping[str, Comparison]) -> None:
+    """Fill in how each entity stands at the vendor, and what that is to be warned of."""
+    staged = {
+        name: newest
+        for name, one in compared.items()
+        if (newest := newest_load(load for loads in one.scope.tables.values() for load in loads))
+    }
+    standing = standings(ledger, report.entities, staged)
+    for name, one in report.entities.items():
+        now = standing[name]
+        one.stale, one.never_delivered = now.stale, now.never_delivered
+        one.accepted_at, one.staged_at = now.accepted, now.staged
+    rules = report.rules
+    changes = {name: one.delivered for name, one in report.entities.items()}
+    report.alarms = [
+        *refusal_alarms(rules, report.entities),
+        *freshness_alarms(rules.freshness_hours, standing, ledger.clock.now()),
+        *volume_alarms(ledger, changes, rules.volume_factor),
+    ]
 
 
 def _refusals(report: Report, ledger: Ledger) -> None:

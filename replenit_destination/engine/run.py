@@ -19,16 +19,10 @@ import duckdb
 
 from replenit_destination.engine.binding import BoundEntity, Tables
 from replenit_destination.engine.books import Books
-from replenit_destination.engine.closing import conclude
+from replenit_destination.engine.closing import conclude, finish
 from replenit_destination.engine.delivery import Delivery, Halt
 from replenit_destination.engine.diff import Comparison, Diff, create_tables
-from replenit_destination.engine.documents import (
-    Document,
-    Item,
-    Outcome,
-    Removal,
-    Verdict,
-)
+from replenit_destination.engine.documents import Document, Item, Outcome, Removal, Verdict
 from replenit_destination.engine.doubts import Doubts
 from replenit_destination.engine.evidence import collect
 from replenit_destination.engine.guards import Withheld
@@ -176,7 +170,7 @@ class _Run:
             clock=clock,
         )
         self.promotions = self.ledger.promotions()
-        self.report = Report(target.name, target.tenant)
+        self.report = Report.of(target, options)
         self.links = Links()
         self.lessons = Lessons(self.ledger)
         self.limits = self.lessons.limits(target.limits)
@@ -227,7 +221,7 @@ class _Run:
         self.report.halted = "" if self.report.error else str(delivery.halted or "")
         counts = self.books.counts
         conclude(self.report, self.ledger, counts, self.compared, self.specs, self.mapping)
-        self.ledger.finish_run(self.report.to_dict())
+        finish(self.report, self.ledger, self.target)
         return self.report
 
     # -- diff -------------------------------------------------------------------------------------
