@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from replenit_destination.engine.mapping import EntityMapping
     from replenit_destination.engine.target import FieldSpec
 
-__all__ = ["Marks", "Shift"]
+__all__ = ["Changes", "Marks", "Shift", "changes"]
 
 _NUMBERS = frozenset({Kind.DECIMAL, Kind.INTEGER})
 _HEADER = 3  # bytes: two of the mapping's digest, one of the number of children
@@ -41,6 +41,14 @@ class Shift:
     field: str
     changed: int
     emptied: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """In how many of some updated documents each field changes; of `unknown` ones nobody knows."""
+
+    fields: dict[str, int]
+    unknown: int
 
 
 class Marks:
@@ -67,11 +75,8 @@ class Marks:
         self._where = f"account = {ledger.account} AND entity = {literal(entity.spec.name)}"
         self._account = ledger.account
         self._entity = entity
-        spec, child = entity.spec, entity.spec.child
-        roots = {name for name, _ in entity.root.fields}
-        self._roots = [one for one in spec.fields if one.name in roots]
-        nested = {name for name, _ in entity.child.fields} if entity.child else set()
-        self._nested = [one for one in child.fields if one.name in nested] if child else []
+        spec = entity.spec
+        self._roots, self._nested = _marked(entity)
         self._shape = hashlib.md5(repr(mapping).encode(), usedforsecurity=False).hexdigest()[:4]
         self.every = max(1, documents // SAMPLE)
         statement = queries("replenit_destination.engine", "drift.sql")["source_mark"]
@@ -88,8 +93,7 @@ class Marks:
     @property
     def names(self) -> list[str]:
         """The fields, as `Phone` or `items.Price`, in the order of their bytes."""
-        block = self._entity.spec.child.block if self._entity.spec.child else ""
-        return [one.name for one in self._roots] + [f"{block}.{one.name}" for one in self._nested]
+        return _names(self._entity)
 
     def shifts(self) -> list[Shift]:
         """Return, for every field, in how many documents that the vendor has it changes.
@@ -160,6 +164,77 @@ class Marks:
         words = [f"{literal(self._shape)}", _hex([f"{children} % 256"])]
         words += [_hex(bytes_[i : i + _WORD]) for i in range(0, len(bytes_), _WORD)]
         return f"unhex(concat({', '.join(words)}))"
+
+
+def changes(
+    work: duckdb.DuckDBPyConnection,
+    entity: BoundEntity,
+    account: int,
+    *,
+    keys: str,
+    before: str,
+    after: str,
+) -> Changes:
+    """Count the changes between two tables of marks.
+
+    A field of children is compared where their number is the same; where it is not, the block's
+    name counts (`items`). Not known are documents without marks in both tables, those last seen
+    through another mapping, and those whose fields are all the same.
+
+    Args:
+        work: A connection that sees the tables.
+        entity: Bound, so that its fields are known.
+        account: The account's number in the ledger.
+        keys: SQL for the keys of the documents.
+        before: The table with the marks as they were.
+        after: The table with the marks as they are.
+    """
+    roots, nested = _marked(entity)
+    same_number = "substr(old, 5, 2) = substr(new, 5, 2)"
+    differs = []
+    for place in range(len(roots) + len(nested)):
+        at = 2 * (_HEADER + place) + 1
+        differ = f"substr(old, {at}, 2) <> substr(new, {at}, 2)"
+        differs.append(differ if place < len(roots) else f"{same_number} AND {differ}")
+    names = _names(entity)
+    if nested and entity.spec.child:
+        names.append(entity.spec.child.block)
+        differs.append(f"NOT ({same_number})")
+    where = f"account = {account} AND entity = {literal(entity.spec.name)}"
+    sides = [
+        f"SELECT key_hash, hex(marks) AS marks FROM {table} WHERE {where}"
+        for table in (before, after)
+    ]
+    row = work.execute(
+        "WITH asked AS (\n"
+        "  SELECT before.marks AS old, after.marks AS new,\n"
+        "    coalesce(old <> new AND old[:4] = new[:4], false) AS told\n"
+        f"  FROM (SELECT DISTINCT md5_number_lower(key) AS key_hash FROM ({keys})) AS key\n"
+        f"  LEFT JOIN ({sides[0]}) AS before USING (key_hash)\n"
+        f"  LEFT JOIN ({sides[1]}) AS after USING (key_hash)\n)\n"
+        "SELECT count(*) FILTER (WHERE NOT told), "
+        + ", ".join(f"count(*) FILTER (WHERE told AND {differ})" for differ in differs)
+        + " FROM asked"
+    ).fetchone()
+    unknown, *counts = [int(number) for number in row or ()]
+    return Changes({name: n for name, n in zip(names, counts, strict=True) if n}, unknown)
+
+
+def _marked(entity: BoundEntity) -> tuple[list[FieldSpec], list[FieldSpec]]:
+    """Return the fields of roots and of children that have a byte, in the order of the bytes."""
+    spec, child = entity.spec, entity.spec.child
+    roots = {name for name, _ in entity.root.fields}
+    nested = {name for name, _ in entity.child.fields} if entity.child else set()
+    return (
+        [one for one in spec.fields if one.name in roots],
+        [one for one in child.fields if one.name in nested] if child else [],
+    )
+
+
+def _names(entity: BoundEntity) -> list[str]:
+    roots, nested = _marked(entity)
+    block = entity.spec.child.block if entity.spec.child else ""
+    return [one.name for one in roots] + [f"{block}.{one.name}" for one in nested]
 
 
 def _plain(spec: FieldSpec, value: str) -> str:

@@ -107,6 +107,8 @@ class EntitySpec:
     """Boolean child field to set false where a child or a whole document is gone; None: delete."""
     vanished_is_gone: bool = False
     """Whether a row that merely vanished counts as removed, without evidence of destruction."""
+    enriched: bool = False
+    """Whether the vendor enriches what an upsert brings, which costs more than the request."""
     gate: str | None = None
     """Consent field that must be true before a document, or one that links to it, may travel."""
     derived: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

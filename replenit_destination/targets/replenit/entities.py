@@ -82,6 +82,7 @@ def _products(settings: ReplenitSettings, schema: Schema) -> EntitySpec:
         child=_child("variants", settings, schema),
         retire="IsAvailable" if settings.product_removal == "unavailable" else None,
         vanished_is_gone=True,
+        enriched=True,  # every product upsert triggers enrichment [R]
     )
 
 
