@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from replenit_destination.engine.alarms import AlarmRules
 from replenit_destination.engine.delivery_options import DeliveryOptions
 from replenit_destination.engine.diagnosis import DiagnosisSettings
 from replenit_destination.exceptions import SettingsError
@@ -39,6 +40,7 @@ class PushOptions:
         quota_share: Part of the account's quota to use.
         memory_limit: DuckDB's, while this runs.
         lock_wait_seconds: How long to wait for a database that another process has open.
+        alarms: From when on the report warns.
     """
 
     full: bool = False
@@ -59,6 +61,7 @@ class PushOptions:
     quota_share: float = 0.8
     memory_limit: str = "512MB"
     lock_wait_seconds: float = 300.0
+    alarms: AlarmRules = field(default_factory=AlarmRules)
 
     def __post_init__(self) -> None:
         """Refuse values no delivery can work with.

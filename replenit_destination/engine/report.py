@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from replenit_destination.engine.alarms import AlarmRules, refusal_alarms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
+    from replenit_destination.engine.alarms import Alarm
     from replenit_destination.engine.guards import Withheld
     from replenit_destination.engine.holds import Held
+    from replenit_destination.engine.options import PushOptions
     from replenit_destination.engine.references import Absent
     from replenit_destination.engine.tally import Tally
+    from replenit_destination.engine.target import Target
 
 __all__ = ["COUNTERS", "EXIT_CODES", "EntityReport", "Report"]
 
@@ -47,7 +54,10 @@ class EntityReport:
     `created`, `updated`, `deleted` and `children_deleted` were accepted in this run. `unchanged` is
     what the vendor has and needed nothing. `withheld` are removals that guards keep back; `skipped`
     (nobody it could be sent for), `rejected` (by our rules), `quarantined` (by the vendor) and
-    `backlog` (not decided) are what stands so at the end of the run.
+    `backlog` (not decided) are what stands so at the end of the run. Of what waits or stands
+    refused, `stale` documents are at the vendor in an older version, or may be, and
+    `never_delivered` ones are not there at all. `accepted_at` and `staged_at` are Unix seconds of
+    the newest accepted document and of the newest load that was compared.
     """
 
     created: int = 0
@@ -61,6 +71,10 @@ class EntityReport:
     quarantined: int = 0
     backlog: int = 0
     unconfirmed: int = 0
+    stale: int = 0
+    never_delivered: int = 0
+    accepted_at: float | None = None
+    staged_at: float | None = None
     compared: str = ""
     """Why everything was compared; empty when only touched rows were."""
 
@@ -69,13 +83,22 @@ class EntityReport:
         return {
             **{name: getattr(self, name) for name in COUNTERS},
             "unconfirmed": self.unconfirmed,
+            "stale": self.stale,
+            "never_delivered": self.never_delivered,
+            "accepted_at": _moment(self.accepted_at),
+            "staged_at": _moment(self.staged_at),
             "compared": self.compared or "touched rows",
         }
 
     @property
-    def troubled(self) -> bool:
-        """Whether something was refused or kept back."""
-        return bool(self.withheld or self.rejected or self.quarantined)
+    def refused(self) -> int:
+        """Documents that stand refused, by us or by the vendor."""
+        return self.rejected + self.quarantined
+
+    @property
+    def delivered(self) -> int:
+        """Changes that the vendor accepted in this run."""
+        return self.created + self.updated + self.deleted + self.children_deleted
 
 
 @dataclass(slots=True)
@@ -86,11 +109,15 @@ class Report:
     `left_out` are (entity, what, field, reason) → documents that travelled without something.
     `samples` name refused documents by key hash. `unconfirmed` is entity → (documents, samples) of
     requests that the vendor took without counting all that was in them. `absent` is what this run's
-    documents point to and the vendor was never told of.
+    documents point to and the vendor was never told of. `windows` are the account's, as (requests,
+    seconds), and `quota_share` is the part of them to use.
     """
 
     target: str
     tenant: str
+    windows: tuple[tuple[int, float], ...] = ()
+    quota_share: float = 1.0
+    rules: AlarmRules = field(default_factory=AlarmRules)
     entities: dict[str, EntityReport] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     tally: Tally | None = None
@@ -102,8 +129,16 @@ class Report:
     unconfirmed: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
     absent: list[Absent] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
     halted: str = ""
     error: str = ""
+
+    @classmethod
+    def of(cls, target: Target, options: PushOptions) -> Self:
+        """Return the report of a run that begins."""
+        windows = tuple((limit, seconds) for limit, seconds in target.windows)
+        share, rules = options.quota_share, options.alarms
+        return cls(target.name, target.tenant, windows, share, rules)
 
     @property
     def requests(self) -> int:
@@ -127,8 +162,16 @@ class Report:
             return 2
         if self.halted:
             return 3
-        left = self.withheld or self.held or self.unconfirmed
-        return 1 if left or any(one.troubled for one in self.entities.values()) else 0
+        kept = self.withheld or any(one.withheld for one in self.entities.values())
+        left = kept or self.held or self.unconfirmed or self.too_many_refused
+        return 1 if left else 0
+
+    @property
+    def too_many_refused(self) -> bool:
+        """Whether more documents stand refused than `rules` allow; without limits, whether any."""
+        if self.rules.tolerant:
+            return bool(refusal_alarms(self.rules, self.entities))
+        return any(one.refused for one in self.entities.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values; `docs/report.md` explains every key."""
@@ -141,7 +184,9 @@ class Report:
             "requests": self.requests,
             "throttled": self.throttled,
             "bytes": self.bytes,
+            "quota": {"share": self.quota_share, "windows": [list(one) for one in self.windows]},
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            "alarms": [one.to_dict() for one in self.alarms],
             "entities": {name: one.to_dict() for name, one in sorted(self.entities.items())},
             "withheld": [
                 {
@@ -182,6 +227,7 @@ class Report:
     def summary(self) -> str:
         """The report in a few lines for a person."""
         lines = [self._headline(), *self._table()]
+        lines += [f"  alarm     {one}" for one in self.alarms]
         lines += [f"  withheld  {one}" for one in self.withheld]
         lines += [f"  held      {one}" for one in self.held]
         lines += [
@@ -197,6 +243,11 @@ class Report:
             f"  uncounted {count} {entity} in requests that were accepted and not counted in full"
             + self._named(samples)
             for entity, (count, samples) in sorted(self.unconfirmed.items())
+        ]
+        lines += [
+            f"  standing  {name}: {_told(one)}"
+            for name, one in sorted(self.entities.items())
+            if one.stale or one.never_delivered
         ]
         lines += [f"  absent    {one}" for one in self.absent]
         lines += [f"  note      {notice}" for notice in self.notices]
@@ -239,6 +290,15 @@ class Report:
 _WHY = {"yielded": "another run took over"}
 
 _ALWAYS = frozenset({"created", "updated", "unchanged", "deleted"})
+
+
+def _moment(seconds: float | None) -> str | None:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds else None
+
+
+def _told(one: EntityReport) -> str:
+    parts = {"older at the vendor than here": one.stale, "never delivered": one.never_delivered}
+    return ", ".join(f"{count:,} {what}" for what, count in parts.items() if count)
 
 
 _K = TypeVar("_K")
