@@ -9,6 +9,7 @@
 -- intent and no outcome is in doubt: it may be there.
 
 -- name: schema
+-- Format 1. What later formats have besides is in `ledger_upgrades.sql`: a new file comes the same way as an old one.
 CREATE TABLE {ledger}.format (version INTEGER NOT NULL, created_at TIMESTAMPTZ NOT NULL);
 
 CREATE TABLE {ledger}.account (
@@ -113,7 +114,8 @@ SELECT
   nullif(unnest(columns.lines), '') AS lines, unnest(columns.grants) AS grants,
   nullif(unnest(columns.withdrawn_at), '') AS withdrawn_at, unnest(columns.fields) AS fields,
   unnest(columns.body) AS body, unnest(columns.request_id) AS request_id,
-  unnest(columns.field) AS field, unnest(columns.reason) AS reason, unnest(columns.words) AS words
+  unnest(columns.field) AS field, unnest(columns.reason) AS reason, unnest(columns.words) AS words,
+  unnest(columns.person) AS person
 FROM (
   SELECT seq, from_json_strict(rows, '{
     "run": "VARCHAR", "account": "INTEGER", "fingerprint": "VARCHAR", "moment": "DOUBLE",
@@ -122,7 +124,8 @@ FROM (
     "content_hash": ["UBIGINT"], "source_hash": ["UBIGINT"], "source_rows": ["INTEGER"],
     "children": [["VARCHAR"]], "lines": ["VARCHAR"], "grants": [["VARCHAR"]],
     "withdrawn_at": ["VARCHAR"], "fields": ["VARCHAR"], "body": ["VARCHAR"],
-    "request_id": ["VARCHAR"], "field": ["VARCHAR"], "reason": ["VARCHAR"], "words": ["VARCHAR"]
+    "request_id": ["VARCHAR"], "field": ["VARCHAR"], "reason": ["VARCHAR"], "words": ["VARCHAR"],
+    "person": ["VARCHAR"]
   }') AS columns
   FROM {ledger}.journal
   WHERE kind = 'outcome' AND {slice}

@@ -32,12 +32,14 @@ class LedgerRows:
         account: The account's number in the ledger.
         fingerprint: The contract's and mapping's.
         bodies: Entities whose accepted documents are kept whole.
+        people: Entities whose documents are of people.
     """
 
     run: str
     account: int
     fingerprint: str
     bodies: frozenset[str]
+    people: frozenset[str] = frozenset()
 
     def intents(self, batch: Batch, moment: float) -> str:
         """Return the columns of a batch that is about to leave, an element per item."""
@@ -57,6 +59,7 @@ class LedgerRows:
             columns[name] = [getattr(one, name) for one in outcomes]
         for name in _OF_DOCUMENTS:
             columns[name] = [getattr(item, name, None) for item in items]
+        columns["person"] = [self._person(item) for item in items]
         columns["body"] = [self._body(one) for one in outcomes]
         return orjson.dumps(columns).decode()
 
@@ -70,6 +73,12 @@ class LedgerRows:
             "action": [_action(item) for item in items],
             "child": [item.child if isinstance(item, Removal) else "" for item in items],
         }
+
+    def _person(self, item: Item) -> str | None:
+        """Return the key of the person a document belongs to."""
+        if item.entity in self.people or not isinstance(item, Document):
+            return item.key if item.entity in self.people else None
+        return next((key for entity, key in item.links if entity in self.people), None)
 
     def _body(self, outcome: Outcome) -> str | None:
         item = outcome.item
