@@ -124,8 +124,7 @@ class Files:
 def live(options: argparse.Namespace) -> Any:
     """Deliver the configured folder to the configured tenant."""
     files = Files.chosen(options)
-    # Every mapping says where the consent stands: ours names a column.
-    missing = missing_replenit_settings(ask_consent=False)
+    missing = missing_replenit_settings(files.mapping)
     if not files.folder:
         missing |= PLACE
     if missing:
@@ -157,13 +156,7 @@ def demo(options: argparse.Namespace) -> Any:
 
 def run(made: dlt.Pipeline, files: Files, options: argparse.Namespace) -> Any:
     """Read what is new, and deliver it."""
-    return deliver(
-        made,
-        files.source(),
-        entities=options.entities,
-        full=options.full,
-        accept=options.accept,
-    )
+    return deliver(made, files.source(), options)
 
 
 def propose_mapping(options: argparse.Namespace) -> None:

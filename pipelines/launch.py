@@ -16,10 +16,12 @@ from dlt.common.runtime import signals
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from replenit_destination import ActivationError, SettingsError, push
+from replenit_destination.destinations.lost_ledger import lost_ledger
+from replenit_destination.engine.mapping import Mapping
 from replenit_destination.engine.storage import full
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from dlt.extract import DltSource
 
@@ -87,8 +89,16 @@ def parser(description: str) -> argparse.ArgumentParser:
             help=f"send what was held because {changed} changed it, as the last report told",
         )
     made.add_argument(
+        "--max-requests",
+        type=int,
+        metavar="N",
+        help="stop cleanly after so many requests; the next run goes on there",
+    )
+    made.add_argument(
         "--report", type=Path, metavar="FILE", help="write the run's report there as JSON"
     )
+    # For programs that call a script's functions, as backfill.py does.
+    made.set_defaults(read=True, on_staged=None)
     return made
 
 
@@ -119,11 +129,14 @@ def names(text: str) -> list[str]:
     return found
 
 
-def missing_replenit_settings(*, ask_consent: bool = True) -> dict[str, str]:
+def missing_replenit_settings(mapping: str) -> dict[str, str]:
     """Return every setting of the destination that is not set: its name → where to put it.
 
     Args:
-        ask_consent: Whether the mapping leaves open who consented.
+        mapping: A TOML file or a preset's name. When it says who consented, that is not asked for.
+
+    Raises:
+        MappingError: The mapping's file is not there or is no TOML.
     """
     config = "`.dlt/config.toml` under [destination.replenit], or DESTINATION__REPLENIT__{}"
     closed = "`.dlt/secrets.toml` under [destination.replenit], or DESTINATION__REPLENIT__{}"
@@ -135,7 +148,10 @@ def missing_replenit_settings(*, ask_consent: bool = True) -> dict[str, str]:
         ),
         "gdpr_optin": (f"whom Replenit may process, for instance `email_or_sms_optin`: {config}"),
     }
-    if not ask_consent:
+    tables = Mapping.load(mapping).tables
+    customers = tables.get("customers")
+    # Without a preset, customers that are not mapped are not sent.
+    if "GdprOptin" in (customers or {}).get("fields", {}) or not (customers or "preset" in tables):
         del places["gdpr_optin"]
     return {
         f"destination.replenit.{name}": place.format(name.upper())
@@ -195,29 +211,32 @@ def needing_extra(extra: str) -> Iterator[None]:
         raise SettingsError(message) from error
 
 
-def deliver(
-    pipeline: dlt.Pipeline,
-    source: DltSource,
-    *,
-    entities: Sequence[str] | None = None,
-    full: bool = False,
-    accept: Sequence[str] = (),
-) -> Any:
+def deliver(pipeline: dlt.Pipeline, source: DltSource, options: argparse.Namespace) -> Any:
     """Stage what changed, deliver it, and return the report.
 
     Args:
         pipeline: Stages where the delivery finds it.
         source: What is read.
-        entities: Deliver only these; default all that are mapped.
-        full: Compare everything instead of what the load touched.
-        accept: The holds to let go: `accept_resend`, `accept_schema`.
+        options: The script's. With `read` false nothing is read: what is staged is delivered.
+            `on_staged` is called with the pipeline between staging and delivering.
     """
+    if warning := lost_ledger(pipeline):
+        print(f"Warning: {warning}", file=sys.stderr)
     if pipeline.has_pending_data:
         # What an interrupted run had staged; dlt would load it in place of the new data.
         pipeline.run()
-    pipeline.run(source, loader_file_format="parquet")
-    let_go: dict[str, Any] = dict.fromkeys(accept, True)
-    return push(pipeline, entities=entities, full=full or None, **let_go)
+    if options.read:
+        pipeline.run(source, loader_file_format="parquet")
+    if options.on_staged:
+        options.on_staged(pipeline)
+    let_go: dict[str, Any] = dict.fromkeys(options.accept, True)
+    return push(
+        pipeline,
+        entities=options.entities,
+        full=options.full or None,
+        max_requests=options.max_requests,
+        **let_go,
+    )
 
 
 def finish(work: Callable[[], Any], report_file: Path | None, *sources: type[Exception]) -> int:

@@ -98,8 +98,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def live(options: argparse.Namespace) -> Any:
     """Deliver the configured database to the configured tenant."""
     own = options.mapping or dlt.config.get("destination.replenit.mapping", str)
-    # A mapping of one's own may say who consented.
-    missing = missing_replenit_settings(ask_consent=not own)
+    missing = missing_replenit_settings(own or PRESET)
     credentials = configured_database()
     if not credentials:
         missing |= DATABASE
@@ -196,9 +195,7 @@ def run(
         window=Window(options.since, options.until),
         **settings,
     )
-    return deliver(
-        pipeline, source, entities=options.entities, full=options.full, accept=options.accept
-    )
+    return deliver(pipeline, source, options)
 
 
 if __name__ == "__main__":

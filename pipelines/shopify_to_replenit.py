@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from dlt.extract import DltSource
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run once and return the exit code."""
@@ -63,13 +65,12 @@ def live(options: argparse.Namespace) -> Any:
     missing = missing_live_settings()
     if missing:
         raise MissingSettingsError(missing)
-    mapping = dlt.config.get("destination.replenit.mapping", str) or "shopify"
     pipeline = dlt.pipeline(
         "shopify_to_replenit",
-        destination=replenit(mapping=mapping, deliver="manual"),
+        destination=replenit(mapping=configured_mapping(), deliver="manual"),
         dataset_name="shopify",
     )
-    return deliver(pipeline, shopify(), accept=options.accept)
+    return deliver(pipeline, source(options), options)
 
 
 def missing_live_settings() -> dict[str, str]:
@@ -80,9 +81,12 @@ def missing_live_settings() -> dict[str, str]:
         client_id=dlt.secrets.get("sources.shopify.client_id", str),
         client_secret=dlt.secrets.get("sources.shopify.client_secret", str),
     )
-    # A mapping of one's own may say who consented.
-    own = dlt.config.get("destination.replenit.mapping", str)
-    return missing | missing_replenit_settings(ask_consent=not own)
+    return missing | missing_replenit_settings(configured_mapping())
+
+
+def configured_mapping() -> str:
+    """Return the mapping: a file's path, or a preset's name."""
+    return str(dlt.config.get("destination.replenit.mapping", str) or "shopify")
 
 
 def demo(options: argparse.Namespace) -> Any:
@@ -116,8 +120,16 @@ def demo(options: argparse.Namespace) -> Any:
             pipelines_dir=str(DEMO_FOLDER / "pipelines"),
         )
         # A real shop's search index lags; this one does not.
-        source = shopify(shop=shop.url, access_token=shop.access_token, lag_minutes=0)
-        return deliver(pipeline, source, accept=options.accept)
+        demo_shop = {"shop": shop.url, "access_token": shop.access_token, "lag_minutes": 0}
+        return deliver(pipeline, source(options, **demo_shop), options)
+
+
+def source(options: argparse.Namespace, **settings: Any) -> DltSource:
+    """Return the shop as a source, in the window and with the entities asked for."""
+    asked = shopify(
+        read_since=options.since, read_until=options.until, full=options.full, **settings
+    )
+    return asked.with_resources(*options.entities) if options.entities else asked
 
 
 if __name__ == "__main__":

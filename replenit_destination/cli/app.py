@@ -7,6 +7,7 @@ arguments, `run` does it and returns the exit code.
 from __future__ import annotations
 
 import argparse
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "Command", "configure", "load", "main", "run"]
 
-COMMANDS: tuple[str, ...] = ("push", "sandbox")
+COMMANDS: tuple[str, ...] = ("init", "push", "sandbox")
 """In the order of a person's day; each is a module of `cli.commands`, `_` for `-`."""
 
 DESCRIPTION = "See, deliver, explain and mend what goes to Replenit."
@@ -52,7 +53,6 @@ def load(name: str) -> Command:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add all commands to a parser."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXIT_CODES
     commands = parser.add_subparsers(dest="replenit_command", metavar="COMMAND", required=True)
     for name in COMMANDS:
@@ -63,10 +63,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
             help=head.rstrip("."),
             description=f"{head}\n{details.rstrip()}",
             epilog=EXIT_CODES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         made.add_argument("--json", action="store_true", help="print the result as JSON")
         command.configure(made)
+    _keep_lines(parser)
+
+
+def _keep_lines(parser: argparse.ArgumentParser) -> None:
+    """Have help printed line by line as it is written, by this parser and those below it.
+
+    dlt gives every parser a formatter of its own and makes Markdown of descriptions, both after
+    `configure`: examples and exit codes would run into one paragraph.
+    """
+    description = parser.description
+
+    def format_help() -> str:
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.description = description
+        return argparse.ArgumentParser.format_help(parser)
+
+    parser.format_help = format_help  # type: ignore[method-assign]
+    for action in parser._actions:  # noqa: SLF001 - there is no public way to the parsers below
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            for below in dict.fromkeys(action.choices.values()):
+                _keep_lines(below)
 
 
 def run(options: argparse.Namespace, console: Console | None = None) -> int:
@@ -77,6 +97,10 @@ def run(options: argparse.Namespace, console: Console | None = None) -> int:
     except ActivationError as error:
         console.tell(str(error))
         return 2
+    except BrokenPipeError:
+        # Who read the output, `head` perhaps, has seen enough; Python would complain at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), console.out.fileno())
+        return 141
     except KeyboardInterrupt:
         console.tell("Interrupted.")
         return 130

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from dlt import Pipeline
 
+    from replenit_destination.destinations.accounts import Account
     from replenit_destination.destinations.setup import Setup
 
-__all__ = ["add_pipeline", "opened", "pipeline_of", "pipelines_here"]
+__all__ = ["account", "add_pipeline", "opened", "pipeline_name", "pipeline_of", "pipelines_here"]
 
 
 def add_pipeline(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +33,12 @@ def add_pipeline(parser: argparse.ArgumentParser) -> None:
 
 def pipelines_here(pipelines_dir: str | None = None) -> list[str]:
     """Return the names of the pipelines that have run here and deliver to Replenit."""
+    import dlt
     from dlt.common.pipeline import get_dlt_pipelines_dir
 
-    folder = Path(pipelines_dir or get_dlt_pipelines_dir())
+    # Where `dlt.pipeline()` and `dlt.attach()` look too: a project may keep its own.
+    configured = dlt.config.get("pipelines.pipelines_dir", str)
+    folder = Path(pipelines_dir or configured or get_dlt_pipelines_dir())
     return sorted(file.parent.name for file in folder.glob("*/state.json") if _is_ours(file))
 
 
@@ -50,6 +54,22 @@ def _is_ours(file: Path) -> bool:
     return kind.endswith(".replenit") and begun in (None, str(Path.cwd()))
 
 
+def pipeline_name(options: argparse.Namespace) -> str:
+    """Return the name of the pipeline that the options name.
+
+    Raises:
+        SettingsError: None is named and there is not exactly one.
+    """
+    if options.pipeline is not None:
+        return str(options.pipeline)
+    names = pipelines_here(options.pipelines_dir)
+    if len(names) != 1:
+        known = ", ".join(names) or "none that delivers to Replenit"
+        message = f"--pipeline: say which; here are {known}"
+        raise SettingsError(message)
+    return names[0]
+
+
 def pipeline_of(options: argparse.Namespace) -> Pipeline:
     """Return the pipeline that the options name.
 
@@ -60,14 +80,7 @@ def pipeline_of(options: argparse.Namespace) -> Pipeline:
 
     from replenit_destination.destinations.setup import find_pipeline
 
-    name, folder = options.pipeline, options.pipelines_dir
-    if name is None:
-        names = pipelines_here(folder)
-        if len(names) != 1:
-            known = ", ".join(names) or "none that delivers to Replenit"
-            message = f"--pipeline: say which; here are {known}"
-            raise SettingsError(message)
-        name = names[0]
+    name, folder = pipeline_name(options), options.pipelines_dir
     try:
         return find_pipeline(name, folder)
     except CannotRestorePipelineException as error:
@@ -76,12 +89,26 @@ def pipeline_of(options: argparse.Namespace) -> Pipeline:
         raise SettingsError(message) from error
 
 
+def account(options: argparse.Namespace) -> Account:
+    """Return whose ledger the pipeline keeps that the options name; no database is opened.
+
+    Raises:
+        SettingsError: The pipeline is not there, or a setting is missing.
+    """
+    from replenit_destination.destinations.accounts import account_of
+
+    return account_of(pipeline_of(options))
+
+
 @contextmanager
-def opened(options: argparse.Namespace, **changed: Any) -> Iterator[Setup]:
+def opened(
+    options: argparse.Namespace, *, wait: bool = True, **changed: Any
+) -> Iterator[Setup]:
     """Yield the setup of the pipeline that the options name, its database open.
 
     Args:
         options: With those of `add_pipeline`.
+        wait: Whether to wait for a database that is in use; a question does not.
         **changed: Fields of `PushOptions` that differ from the configuration.
 
     Raises:
@@ -89,5 +116,5 @@ def opened(options: argparse.Namespace, **changed: Any) -> Iterator[Setup]:
     """
     from replenit_destination.destinations.setup import opened as open_setup
 
-    with open_setup(pipeline_of(options), **changed) as setup:
+    with open_setup(pipeline_of(options), wait=wait, **changed) as setup:
         yield setup
