@@ -101,9 +101,7 @@ def account(options: argparse.Namespace) -> Account:
 
 
 @contextmanager
-def opened(
-    options: argparse.Namespace, *, wait: bool = True, **changed: Any
-) -> Iterator[Setup]:
+def opened(options: argparse.Namespace, *, wait: bool = True, **changed: Any) -> Iterator[Setup]:
     """Yield the setup of the pipeline that the options name, its database open.
 
     Args:

@@ -91,13 +91,18 @@ class Setup:
 
 @contextmanager
 def opened(
-    pipeline: Pipeline | str | None, pipelines_dir: str | Path | None = None, **options: Any
+    pipeline: Pipeline | str | None,
+    pipelines_dir: str | Path | None = None,
+    *,
+    wait: bool = True,
+    **options: Any,
 ) -> Iterator[Setup]:
     """Yield the setup of a pipeline, its database open.
 
     Args:
         pipeline: A pipeline, the name of one that has run here, or None for dlt's active one.
         pipelines_dir: Where the named pipeline's working folder is; default dlt's own.
+        wait: Whether to wait, for `lock_wait_seconds`, and ask a running push to give way.
         **options: Fields of `PushOptions` that differ from the configuration; None does not.
 
     Raises:
@@ -106,7 +111,10 @@ def opened(
         LedgerBusyError: Another process had the database open for too long.
     """
     found = find_pipeline(pipeline, pipelines_dir)
-    with client_of(found) as client:
+    client = client_of(found)
+    if not wait:
+        client.config.lock_wait_seconds = 0
+    with client:
         keep_private(client.config.ledger_path.parent)
         yield Setup.of(client, found, **options)
 
