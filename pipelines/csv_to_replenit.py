@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 FOLDER = DEMO_FOLDER / "csv"
 SECTION = "sources.csv_files"
+SOURCE_ERRORS = (CsvError, OSError)
 PLACE = {
     f"{SECTION}.folder": "the folder or bucket with the files: --folder, or `.dlt/config.toml` "
     f"under [{SECTION}], or SOURCES__CSV_FILES__FOLDER"
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run once and return the exit code."""
     options = parse(arguments)
     work = propose_mapping if options.propose_mapping else demo if options.demo else live
-    return finish(lambda: work(options), options.report, CsvError, OSError)
+    return finish(lambda: work(options), options.report, *SOURCE_ERRORS)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

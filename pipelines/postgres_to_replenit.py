@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 FOLDER = DEMO_FOLDER / "postgres"
 SECTION = "sources.postgres"
+SOURCE_ERRORS = (PostgresError,)
 PRESET = "relational"
 DATABASE = {
     f"{SECTION}.credentials": "postgresql://user:password@host:5432/database: "
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run once and return the exit code."""
     options = parse(arguments)
     work = propose_mapping if options.propose_mapping else demo if options.demo else live
-    return finish(lambda: work(options), options.report, PostgresError)
+    return finish(lambda: work(options), options.report, *SOURCE_ERRORS)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 
     from dlt.extract import DltSource
 
+SOURCE_ERRORS = (ShopifyError,)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run once and return the exit code."""
     options = parse(arguments)
     return finish(
-        lambda: demo(options) if options.demo else live(options), options.report, ShopifyError
+        lambda: demo(options) if options.demo else live(options), options.report, *SOURCE_ERRORS
     )
 
 

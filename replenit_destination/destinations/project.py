@@ -33,7 +33,7 @@ class Kind:
     @property
     def copied(self) -> tuple[str, ...]:
         """What a project takes from the scripts' folder, besides its script."""
-        return ("launch.py", "proposal", self.source)
+        return ("launch.py", "backfill.py", "chunks.py", "proposal", self.source)
 
 
 KINDS = {

@@ -1,0 +1,342 @@
+"""A long stretch of time, piece by piece: what `backfill.py` shows and runs.
+
+    from chunks import Asked, Backfill
+
+    job = Backfill(Asked("csv", demo=True, since=since, days=30, max_requests=500))
+    for chunk in job.run():
+        print(chunk.label, chunk.state, chunk.requests)
+
+The whole catalogue goes first, since orders of any time refer to it; then the newest piece, which
+is worth most, and from whose end later runs of the script go on. What is done is kept in a small
+file beside the ledger, so that the next run goes on where this one stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dlt
+from dlt.common.runtime.collector import Collector
+from launch import DEMO_FOLDER, moment, names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+__all__ = ["Asked", "Backfill", "Chunk", "Outcome", "parse", "sources"]
+
+SOURCES = ("csv", "postgres", "shopify")
+WAITING, STAGED, DELIVERED = "waiting", "staged", "delivered"
+DONE, PARTLY, STOPPED = 0, 1, 3
+HELP = """\
+Exit codes: 0 everything was delivered · 1 some documents refused or kept back ·
+2 could not run, nothing is lost · 3 interrupted or out of budget, run it again to go on.
+"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person asked for.
+
+    Args:
+        source: `csv`, `postgres` or `shopify`.
+        since: The beginning of the stretch.
+        until: Its end; None is now, and whatever comes while it runs.
+        days: Of one piece.
+        max_requests: Of all pieces of this run together; None is no limit.
+        entities: Only these; empty is all.
+        demo: From the sample to the sandbox, both on this machine.
+        restart: Forget what an earlier run has done.
+        options: More options of the source's script.
+    """
+
+    source: str
+    since: datetime
+    until: datetime | None = None
+    days: int = 30
+    max_requests: int | None = None
+    entities: tuple[str, ...] = ()
+    demo: bool = False
+    restart: bool = False
+    options: tuple[str, ...] = ()
+    report: Path | None = None
+
+    @property
+    def stretch(self) -> dict[str, Any]:
+        """What has to be the same for a run to go on with an earlier one's work."""
+        until = self.until.isoformat() if self.until else None
+        return {"since": self.since.isoformat(), "until": until, "entities": list(self.entities)}
+
+
+@dataclass
+class Chunk:
+    """One piece: rows changed from `since` up to `until`; None is without that end.
+
+    Without `since` it is the whole catalogue.
+    """
+
+    since: str | None
+    until: str | None
+    state: str = WAITING
+    requests: int = 0
+    documents: int = 0
+    refused: int = 0
+
+    @property
+    def label(self) -> str:
+        """The piece as a person reads it."""
+        if self.since is None:
+            return "all products"
+        return f"{self.since[:10]} to {self.until[:10] if self.until else 'now'}"
+
+
+@dataclass
+class Outcome:
+    """How a backfill ended, in the shape of a run's report."""
+
+    chunks: list[Chunk]
+    requests: int
+    exit_code: int
+    last: Any = field(default=None, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for a program; `last_run` is the last delivery's report."""
+        last = self.last.to_dict() if self.last else None
+        chunks = [asdict(chunk) for chunk in self.chunks]
+        return {
+            "exit_code": self.exit_code,
+            "requests": self.requests,
+            "chunks": chunks,
+            "last_run": last,
+        }
+
+    @property
+    def summary(self) -> str:
+        """Return it for a person."""
+        done = sum(chunk.state == DELIVERED for chunk in self.chunks)
+        requests = "1 request" if self.requests == 1 else f"{self.requests:,} requests"
+        head = f"{done} of {len(self.chunks)} pieces are delivered, {requests} in this run."
+        rest = "" if done == len(self.chunks) else " Run it again to go on."
+        return "\n".join([head + rest, *([self.last.summary] if self.last else [])])
+
+
+class Backfill:
+    """The pieces of a stretch of time, and what has become of them.
+
+    Raises:
+        ValueError: The stretch ends before it begins, or a piece has no length.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        if asked.days < 1 or (asked.until and asked.until <= asked.since):
+            message = "the stretch ends before it begins, or --chunk-days is below 1"
+            raise ValueError(message)
+        self.asked = asked
+        self.script = import_module(f"{asked.source}_to_replenit")
+        self.path = _place(asked)
+        kept = None if asked.restart else self._kept()
+        self.chunks = kept or _chunks(asked, datetime.now(UTC))
+        self.requests = 0
+        self.last: Any = None
+
+    def run(
+        self,
+        on_progress: Callable[[Chunk, int, int], None] | None = None,
+        on_staged: Callable[[Chunk, dlt.Pipeline], None] | None = None,
+    ) -> Iterator[Chunk]:
+        """Deliver piece by piece, and yield each when it changed its state.
+
+        Ends early when the budget is spent, or a piece was stopped.
+
+        Args:
+            on_progress: Called with a piece, the documents delivered of it, and their total.
+            on_staged: Called when a piece's rows are staged and none of it is sent.
+        """
+        for chunk in self.chunks:
+            left = self._left()
+            if chunk.state == DELIVERED:
+                continue
+            if left == 0:
+                return
+            self._deliver(chunk, left, on_progress, on_staged)
+            yield chunk
+            if chunk.state != DELIVERED:
+                return
+
+    def outcome(self) -> Outcome:
+        """Return how it stands."""
+        if any(chunk.state != DELIVERED for chunk in self.chunks):
+            code = STOPPED
+        elif any(chunk.refused for chunk in self.chunks):
+            code = PARTLY
+        else:
+            code = self.last.exit_code if self.last else DONE
+        return Outcome(self.chunks, self.requests, code, self.last)
+
+    def _left(self) -> int | None:
+        limit = self.asked.max_requests
+        return None if limit is None else max(0, limit - self.requests)
+
+    def _deliver(
+        self,
+        chunk: Chunk,
+        left: int | None,
+        on_progress: Callable[[Chunk, int, int], None] | None,
+        on_staged: Callable[[Chunk, dlt.Pipeline], None] | None,
+    ) -> None:
+        options = self.script.parse(self._arguments(chunk, left))
+        # Rows that are staged are not read again: what is left of them is in the ledger.
+        options.read = chunk.state == WAITING
+
+        def staged(pipeline: dlt.Pipeline) -> None:
+            chunk.state = STAGED
+            self._keep()
+            if on_staged:
+                on_staged(chunk, pipeline)
+            if on_progress:
+                pipeline.collector = _Progress(lambda *counts: on_progress(chunk, *counts))
+
+        options.on_staged = staged
+        report = (self.script.demo if options.demo else self.script.live)(options)
+        self.last = report
+        self.requests += report.requests
+        chunk.requests += report.requests
+        entities = report.to_dict()["entities"].values()
+        chunk.documents += sum(one["created"] + one["updated"] for one in entities)
+        chunk.refused += sum(one["rejected"] for one in entities)
+        if report.exit_code != STOPPED:
+            chunk.state = DELIVERED
+        self._keep()
+
+    def _arguments(self, chunk: Chunk, left: int | None) -> list[str]:
+        given = ["--since", chunk.since] if chunk.since else ["--full"]
+        given += ["--until", chunk.until] if chunk.until else []
+        given += ["--demo"] if self.asked.demo else []
+        entities = self.asked.entities if chunk.since else ("products",)
+        given += ["--entities", ",".join(entities)] if entities else []
+        given += ["--max-requests", str(left)] if left is not None else []
+        return [*given, *self.asked.options]
+
+    def _kept(self) -> list[Chunk] | None:
+        """Return the pieces of an unfinished run over the same stretch, as it left them."""
+        try:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        if kept["stretch"] != self.asked.stretch:
+            return None
+        return [Chunk(**chunk) for chunk in kept["chunks"]]
+
+    def _keep(self) -> None:
+        content = {
+            "stretch": self.asked.stretch,
+            "chunks": [asdict(chunk) for chunk in self.chunks],
+        }
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(json.dumps(content, indent=2), encoding="utf-8")
+        fresh.replace(self.path)
+
+
+class _Progress(Collector):
+    """Adds up what a delivery tells about its documents."""
+
+    def __init__(self, show: Callable[[int, int], None]) -> None:
+        self._show = show
+        self._done = 0
+        self._totals: dict[str | None, int] = {}
+
+    def update(
+        self,
+        name: str,
+        inc: int = 1,
+        total: int | None = None,
+        inc_total: int | None = None,
+        message: str | None = None,
+        label: str | None = None,
+    ) -> None:
+        if name != "Delivered":
+            return
+        self._done += inc
+        if total is not None:
+            self._totals[label] = total
+        self._show(self._done, sum(self._totals.values()))
+
+    def _start(self, step: str) -> None:
+        pass
+
+    def _stop(self) -> None:
+        pass
+
+
+def _chunks(asked: Asked, now: datetime) -> list[Chunk]:
+    chunks = pieces(asked.since, asked.until, asked.days, now)
+    # A file is of one time as a whole; products in it are not older than it.
+    whole = asked.source != "csv" and "products" in (asked.entities or ("products",))
+    return [Chunk(None, None), *chunks] if whole else chunks
+
+
+def pieces(since: datetime, until: datetime | None, days: int, now: datetime) -> list[Chunk]:
+    """Return the pieces of a stretch, the newest first; each begins where the older one ends."""
+    made, end, open_end = [], until or now, until is None
+    while end > since:
+        begin = max(since, end - timedelta(days=days))
+        made.append(Chunk(begin.isoformat(), None if open_end else end.isoformat()))
+        end, open_end = begin, False
+    return made or [Chunk(since.isoformat(), None)]
+
+
+def sources() -> list[str]:
+    """Return the sources whose scripts lie beside this file."""
+    here = Path(__file__).parent
+    return [name for name in SOURCES if (here / f"{name}_to_replenit.py").is_file()]
+
+
+def parse(arguments: Sequence[str]) -> Asked:
+    """Return what a command line asks for."""
+    parser = argparse.ArgumentParser(
+        prog="backfill.py",
+        description="Deliver a long stretch of time piece by piece, and go on where it stopped.",
+        epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    known = sources()
+    parser.add_argument("--source", choices=known, default=known[0], help=f"default {known[0]}")
+    parser.add_argument("--demo", action="store_true", help="the sample, to a sandbox")
+    parser.add_argument("--since", type=moment, metavar="TIME", required=True, help="2025-01-31")
+    parser.add_argument("--until", type=moment, metavar="TIME", help="default now")
+    parser.add_argument("--chunk-days", type=int, default=30, metavar="N", help="default 30")
+    parser.add_argument("--max-requests", type=int, metavar="N", help="in this run; then code 3")
+    parser.add_argument("--entities", type=names, metavar="NAMES", default=[], help="only these")
+    parser.add_argument("--restart", action="store_true", help="forget what is done")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the outcome as JSON")
+    parser.add_argument("options", nargs="*", help="after --: more options of the source's script")
+    given = parser.parse_args(arguments)
+    if given.chunk_days < 1 or (given.until and given.until <= given.since):
+        parser.error("the stretch ends before it begins, or --chunk-days is below 1")
+    return Asked(
+        source=given.source,
+        since=given.since,
+        until=given.until,
+        days=given.chunk_days,
+        max_requests=given.max_requests,
+        entities=tuple(given.entities),
+        demo=given.demo,
+        restart=given.restart,
+        options=tuple(given.options),
+        report=given.report,
+    )
+
+
+def _place(asked: Asked) -> Path:
+    """Return the file of what is done: beside the ledger, or with all else of the demo."""
+    if asked.demo:
+        return DEMO_FOLDER / f"{asked.source}.backfill.json"
+    database = dlt.secrets.get("destination.replenit.credentials", str)
+    folder = Path(database).parent if database else Path("replenit_data")
+    return folder / f"{asked.source}.backfill.json"
