@@ -17,6 +17,8 @@ from replenit_destination.engine.scopes import ITEM
 from replenit_destination.engine.sql import indent, literal, quote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from replenit_destination.engine.bound import Block, BoundEntity, Lookup
 
 __all__ = ["LINE", "Assembly"]
@@ -87,6 +89,22 @@ class Assembly:
             f"{self._with(self._keys(scope))}\n"
             f"SELECT {self.entity.source_id} AS source_id FROM source AS "
             f"{quote(self.entity.root.alias)}"
+        )
+
+    def values(self, fields: Iterable[str]) -> str:
+        """Return SQL for `_row`, `source_id`, `key` and a list `names` of every root row.
+
+        Args:
+            fields: Whose rendered values `names` holds, in this order; NULL for one not mapped.
+                Rows that the mapping leaves out are there too.
+        """
+        entity = self.entity
+        rendered = dict(entity.root.fields)
+        names = ", ".join(f"CAST({rendered.get(name, 'NULL')} AS VARCHAR)" for name in fields)
+        return (
+            f"{self._with(self._source('true'))}\n"
+            f"SELECT\n  {_ROW},\n  {entity.source_id} AS source_id,\n  {entity.key} AS key,\n"
+            f"  [{names}] AS names\nFROM source AS {quote(entity.root.alias)}"
         )
 
     def ranked(self, scope: str) -> str:

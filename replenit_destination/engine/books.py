@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from replenit_destination.engine.documents import Batch, Item, Outcome
+    from replenit_destination.engine.erasures import Erasures
     from replenit_destination.engine.ledger import Ledger
     from replenit_destination.engine.lessons import Lessons
     from replenit_destination.engine.target import EntitySpec
@@ -35,6 +36,7 @@ class Books:
         links: What documents must know of those they point to.
         specs: The target's entities by name.
         lessons: Keeps what became suspect together.
+        erasures: Keeps what became of erasures, apart from the entries.
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class Books:
         links: Links,
         specs: Mapping[str, EntitySpec],
         lessons: Lessons,
+        erasures: Erasures | None = None,
     ) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         self.parents: dict[tuple[str, str], bool] = {}
         self.ended = 0
         self._ledger = ledger
         self._lessons = lessons
+        self._erasures = erasures
         self._links = links
         self._gates = {name: spec.gate for name, spec in specs.items()}
         self._unwritten: list[Outcome] = []
@@ -72,12 +76,17 @@ class Books:
         return True
 
     def intend(self, batch: Batch) -> None:
-        """Record that a batch is about to leave."""
+        """Record that a batch is about to leave; an erasure stands on record already."""
+        if _erases(batch.items[0]):
+            return
         self._ledger.append(self._unwritten, batch)
         self._unwritten.clear()
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Record outcomes of requests; those that became suspect together come together."""
+        if self._erasures and outcomes and _erases(outcomes[0].item):
+            self._erasures.record(outcomes)
+            return
         if outcomes and outcomes[0].verdict is Verdict.SUSPECT:
             self._lessons.keep_suspects(outcomes)
         self._unwritten += outcomes
@@ -117,6 +126,10 @@ class Books:
             self._links.arrived(item, self._gates.get(item.entity))
         elif verdict in _REFUSED and not item.known:
             self._links.refused.setdefault(name, self._ledger.clock.now())
+
+
+def _erases(item: Item) -> bool:
+    return isinstance(item, Removal) and item.erasure
 
 
 def _what(document: Document) -> str:

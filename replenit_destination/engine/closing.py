@@ -10,6 +10,7 @@ from replenit_destination.engine.freshness import freshness_alarms, newest_load,
 from replenit_destination.engine.last_run import keep_last_run
 from replenit_destination.engine.references import absent_references
 from replenit_destination.engine.report import EntityReport
+from replenit_destination.engine.tombstones import FORGOTTEN
 from replenit_destination.engine.volume import volume_alarms
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ def conclude(
         if name in compared:
             one.compared = compared[name].scope.reason or ""
     _refusals(report, ledger)
+    for name in compared:
+        if count := compared[name].forgotten:
+            report.entities[name].skipped += count
+            report.left_out[name, "skipped", specs[name].key, FORGOTTEN] = count
     _warn(report, ledger, compared)
     report.absent = list(absent_references(ledger, specs, entities, standing))
     report.unconfirmed = {

@@ -17,12 +17,16 @@ from replenit_destination.engine.sql import literal
 from replenit_destination.engine.touched import Scope, Touch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
 
     from replenit_destination.engine.binding import BoundEntity, Tables
     from replenit_destination.engine.ledger import Ledger
+    from replenit_destination.engine.target import EntitySpec
+    from replenit_destination.engine.tombstones import Tombstones
 
-__all__ = ["Comparison", "Diff", "RowFault", "create_tables"]
+__all__ = ["Comparison", "Diff", "RowFault", "create_tables", "woken_by_consent"]
 
 ROWS_PER_PARTITION = 400_000
 """Roots and children nested at once: 3 million lines in one go took 1.76 GB, in parts 0.45 GB."""
@@ -62,20 +66,35 @@ class RowFault:
 class Comparison:
     """What comparing one entity found; the rows themselves are in `pending` and `gone`.
 
-    `source_rows` is the number of root rows the source has, `held` how many documents the vendor
-    holds.
+    `source_rows` is the number of root rows the source has, `forgotten` how many documents are of
+    people who were forgotten, and so in neither.
     """
 
     entity: str
     scope: Scope
     source_rows: int
     faults: tuple[RowFault, ...] = ()
+    forgotten: int = 0
 
 
 def create_tables(work: duckdb.DuckDBPyConnection) -> None:
     """Create the empty temp tables a run fills."""
     work.execute(_PENDING)
     work.execute(_GONE)
+
+
+def woken_by_consent(
+    spec: EntitySpec,
+    specs: Mapping[str, EntitySpec],
+    compared: Mapping[str, Comparison],
+    ledger: Ledger,
+) -> str | None:
+    """Return SQL for documents that wait for a consent, when anyone's may have changed."""
+    for entity in {*spec.link.values(), *spec.child_link.values()}:
+        gate = specs[entity].gate
+        if gate and entity in compared and compared[entity].scope.rows:
+            return ledger.held_back(spec.name, gate)
+    return None
 
 
 class Diff:
@@ -86,6 +105,7 @@ class Diff:
         ledger: The account's ledger, folded.
         tables: The staged dataset.
         fingerprint: Of the target's contract and settings and of the mapping.
+        tombstones: Keep forgotten people out.
         retry: Look at refused documents again although nothing about them changed.
         confirm: Look again at documents that were accepted but perhaps not counted.
     """
@@ -97,6 +117,7 @@ class Diff:
         tables: Tables,
         fingerprint: str,
         *,
+        tombstones: Tombstones | None = None,
         retry: bool = False,
         confirm: bool = False,
     ) -> None:
@@ -104,6 +125,7 @@ class Diff:
         self.ledger = ledger
         self.tables = tables
         self.fingerprint = fingerprint
+        self.tombstones = tombstones
         self.retry = retry
         self.confirm = confirm
 
@@ -140,7 +162,11 @@ class Diff:
         faults += self._keyless(entity)
         self._fill_pending(assembly, scope, force=force)
         self._fill_gone(assembly, scope)
-        return Comparison(name, scope, rows, tuple(faults))
+        forgotten = 0
+        if self.tombstones:
+            faults = self.tombstones.without_forgotten(entity.spec, faults)
+            forgotten = self.tombstones.withhold(entity.spec)
+        return Comparison(name, scope, rows, tuple(faults), forgotten)
 
     def _materialised_query(self, entity: BoundEntity) -> str | None:
         if entity.query is None:

@@ -87,6 +87,7 @@ class Removal:
     identifiers: tuple[tuple[str, str], ...] = ()
     """Vendor field → value, for deletes by another identifier."""
     after: str = ""  # key of the document that takes its place and must have arrived first
+    erasure: bool = False  # of a person who asked for it: recorded apart, nothing of it is kept
 
     @property
     def body(self) -> bytes:

@@ -18,6 +18,7 @@ from replenit_destination.engine.ledger_format import (
     upgrade,
     version_of,
 )
+from replenit_destination.engine.rewriting import rewrite
 from replenit_destination.engine.sql import literal, queries, quote
 from replenit_destination.engine.storage import busy, is_busy
 from replenit_destination.exceptions import LedgerVersionError
@@ -50,6 +51,8 @@ class LedgerFile:
         self.name = "ledger_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
         self.schema = f"{quote(self.name)}.main"
         self.connection = connection.cursor()
+        self.purged = False
+        """Whether rows were deleted whose bytes must not stay in the file."""
         self._attach(" (READ_ONLY)" if readonly else "")
         if not readonly:
             self._check_format()
@@ -68,6 +71,8 @@ class LedgerFile:
             # It is detached all the same, and whoever opens it next reads the journal instead.
             logger.warning("The ledger's journal could not be written into its file: %s", error)
         self.connection.close()
+        if self.purged:
+            rewrite(self.path)
 
     def _attach(self, how: str = "") -> None:
         try:

@@ -16,6 +16,7 @@ CREATE TABLE {ledger}.erasure (
 CREATE TABLE {ledger}.erasure_item (
   erasure VARCHAR NOT NULL, account INTEGER NOT NULL, entity VARCHAR NOT NULL, key VARCHAR NOT NULL,
   identifiers VARCHAR[][] NOT NULL,  -- vendor field, value
+  person BLOB,                       -- as in `delivery_log`
   reason VARCHAR                     -- why it could not be delivered so far
 );
 

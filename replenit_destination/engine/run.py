@@ -21,9 +21,10 @@ from replenit_destination.engine.binding import BoundEntity, Tables
 from replenit_destination.engine.books import Books
 from replenit_destination.engine.closing import conclude, finish
 from replenit_destination.engine.delivery import Delivery, Halt
-from replenit_destination.engine.diff import Comparison, Diff, create_tables
+from replenit_destination.engine.diff import Comparison, Diff, create_tables, woken_by_consent
 from replenit_destination.engine.documents import Document, Item, Outcome, Removal, Verdict
 from replenit_destination.engine.doubts import Doubts
+from replenit_destination.engine.erasures import Erasures
 from replenit_destination.engine.evidence import collect
 from replenit_destination.engine.guards import Withheld
 from replenit_destination.engine.ledger import Ledger
@@ -36,6 +37,7 @@ from replenit_destination.engine.schema_hold import SchemaHold
 from replenit_destination.engine.sql import computed, relation
 from replenit_destination.engine.staging import Staged
 from replenit_destination.engine.stopping import finished, finished_in_time
+from replenit_destination.engine.tombstones import Tombstones
 from replenit_destination.engine.validation import Links, Validation
 from replenit_destination.engine.workplace import windows_of, workplace
 from replenit_destination.exceptions import ActivationError
@@ -174,7 +176,8 @@ class _Run:
         self.links = Links()
         self.lessons = Lessons(self.ledger)
         self.limits = self.lessons.limits(target.limits)
-        self.books = Books(self.ledger, self.links, self.specs, self.lessons)
+        self.erasures = Erasures(self.ledger)
+        self.books = Books(self.ledger, self.links, self.specs, self.lessons, self.erasures)
         self.undertaken = 0
         self.compared: dict[str, Comparison] = {}
         self.keep_children: frozenset[str] = frozenset()
@@ -187,6 +190,8 @@ class _Run:
             self.ledger.fold()
             self.ledger.start_run()
             self.held = self.ledger.counts()
+        with self._settling(delivery):
+            delivery.deliver(self.erasures.pending(), label="erasures")
         with self._timed("diff"):
             bound = self.bind()  # never broken off: it keeps what only this load knows
             compare = partial(self._compare, bound)
@@ -197,10 +202,16 @@ class _Run:
             self.report.held = self.schema.hold(bound, self.held)
             removals = Removals(self.work, self.ledger, self.options.allow_removals, self.held)
             gone = self._decide(removals, bound)
+        with self._settling(delivery), self._timed("deliver"):
+            if self._deliver(delivery, removals, gone):
+                self._mark_processed()
+        return self._settle(delivery)
+
+    @contextmanager
+    def _settling(self, delivery: Delivery) -> Iterator[None]:
+        """Record what there is to record when the block fails."""
         try:
-            with self._timed("deliver"):
-                if self._deliver(delivery, removals, gone):
-                    self._mark_processed()
+            yield
         except Exception as error:
             if isinstance(error, ActivationError):
                 self.report.error = str(error)
@@ -209,7 +220,6 @@ class _Run:
             with suppress(duckdb.Error):
                 self._settle(delivery)
             raise
-        return self._settle(delivery)
 
     def _settle(self, delivery: Delivery) -> Report:
         with self._timed("record"):
@@ -258,12 +268,13 @@ class _Run:
             self.ledger,
             self.tables,
             self.fingerprint,
+            tombstones=Tombstones(self.work, self.ledger, self.specs, self.staged.dataset),
             retry=self.options.retry,
             confirm=self.options.confirm,
         )
         full = "asked for" if self.options.full or self.options.force else ""
         for name, entity in list(bound.items()):
-            also = self._woken_by_consent(entity.spec)
+            also = woken_by_consent(entity.spec, self.specs, self.compared, self.ledger)
             whole = full or self.schema.recovered(name)
             compare = partial(diff.compare, entity, full=whole, also=also, force=self.options.force)
             compared = self.schema.compared(name, partial(computed, f"{name}.fields", compare))
@@ -275,14 +286,6 @@ class _Run:
             for fault in () if self.schema.drifted(name) else compared.faults:
                 row = Document(name, fault.key, b"", 0, 0, source_id=fault.source_id, known=True)
                 self.books.note(Outcome(row, fault.verdict, 0, "", fault.field, fault.reason))
-
-    def _woken_by_consent(self, spec: EntitySpec) -> str | None:
-        """Return SQL for documents that wait for a consent, when anyone's may have changed."""
-        for entity in {*spec.link.values(), *spec.child_link.values()}:
-            gate = self.specs[entity].gate
-            if gate and entity in self.compared and self.compared[entity].scope.rows:
-                return self.ledger.held_back(spec.name, gate)
-        return None
 
     def _decide(
         self, removals: Removals, bound: Mapping[str, BoundEntity]
