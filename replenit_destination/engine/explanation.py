@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from replenit_destination.engine.assembly import Assembly
+from replenit_destination.engine.assembly import LINE, Assembly
 from replenit_destination.engine.binding import Tables, bind
 from replenit_destination.engine.conclusions import conclusions
 from replenit_destination.engine.documents import Document, Outcome, Verdict
@@ -110,6 +110,20 @@ class Explainer:
                 computed(f"{self._entity}.fields", lambda: self._judge(found, kept))
         found.says = list(conclusions(found))
         return found
+
+    def assembled(self, key: str) -> dict[str, Any] | None:
+        """Return today's document as the mapping makes it, before any rule; None without a row."""
+        rows = [row[0] for row in self._rows(key) if row[1] == key]
+        if self._bound is None or not rows:
+            return None
+        made = self._work.execute(
+            Assembly(self._bound, root=self._root(self._bound)).documents(_scope(rows))
+        ).fetchone()
+        document: dict[str, Any] | None = orjson.loads(made[-1]) if made else None
+        if document and self._bound.spec.child:
+            for child in document.get(self._bound.spec.child.property) or ():
+                child.pop(LINE, None)
+        return document
 
     # -- the source -------------------------------------------------------------------------------
 
