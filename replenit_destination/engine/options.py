@@ -30,6 +30,7 @@ class PushOptions:
             as `products.variants.Stock`; turning to nothing is told all the same.
         retry: Try refused documents again although nothing about them changed.
         force: Send everything, also what the vendor already has.
+        rerender: Make every document again and compare it, also where its rows are the same.
         max_requests: Stop cleanly after so many requests.
         max_seconds: Stop cleanly after so many seconds of delivery.
         workers: Requests under way at once; 0 sends on the calling thread.
@@ -51,6 +52,7 @@ class PushOptions:
     bulk_changes: Collection[str] = ()
     retry: bool = False
     force: bool = False
+    rerender: bool = False
     max_requests: int | None = None
     max_seconds: float | None = None
     workers: int = 4

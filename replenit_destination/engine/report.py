@@ -228,7 +228,12 @@ class Report:
         """The report in a few lines for a person."""
         lines = [self._headline(), *self._table()]
         lines += [f"  alarm     {one}" for one in self.alarms]
-        lines += [f"  withheld  {one}" for one in self.withheld]
+        return "\n".join([*lines, *self.details])
+
+    @property
+    def details(self) -> list[str]:
+        """What was kept back, refused or left out, and what is worth knowing: a line each."""
+        lines = [f"  withheld  {one}" for one in self.withheld]
         lines += [f"  held      {one}" for one in self.held]
         lines += [
             f"  refused   {count} {entity}: {name} {reason}"
@@ -250,8 +255,7 @@ class Report:
             if one.stale or one.never_delivered
         ]
         lines += [f"  absent    {one}" for one in self.absent]
-        lines += [f"  note      {notice}" for notice in self.notices]
-        return "\n".join(lines)
+        return lines + [f"  note      {notice}" for notice in self.notices]
 
     def _headline(self) -> str:
         seconds = sum(self.seconds.values())

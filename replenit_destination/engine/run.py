@@ -272,11 +272,12 @@ class _Run:
             retry=self.options.retry,
             confirm=self.options.confirm,
         )
-        full = "asked for" if self.options.full or self.options.force else ""
+        every = self.options.force or self.options.rerender
+        full = "asked for" if self.options.full or every else ""
         for name, entity in list(bound.items()):
             also = woken_by_consent(entity.spec, self.specs, self.compared, self.ledger)
             whole = full or self.schema.recovered(name)
-            compare = partial(diff.compare, entity, full=whole, also=also, force=self.options.force)
+            compare = partial(diff.compare, entity, full=whole, also=also, force=every)
             compared = self.schema.compared(name, partial(computed, f"{name}.fields", compare))
             if compared is None:
                 del bound[name]
