@@ -95,6 +95,11 @@ def parser(description: str) -> argparse.ArgumentParser:
         help="stop cleanly after so many requests; the next run goes on there",
     )
     made.add_argument(
+        "--stage-only",
+        action="store_true",
+        help="read and stage, send nothing: `dlt replenit plan` then shows what would be sent",
+    )
+    made.add_argument(
         "--report", type=Path, metavar="FILE", help="write the run's report there as JSON"
     )
     # For programs that call a script's functions, as backfill.py does.
@@ -212,7 +217,7 @@ def needing_extra(extra: str) -> Iterator[None]:
 
 
 def deliver(pipeline: dlt.Pipeline, source: DltSource, options: argparse.Namespace) -> Any:
-    """Stage what changed, deliver it, and return the report.
+    """Stage what changed, deliver it, and return the report; None where nothing was to be sent.
 
     Args:
         pipeline: Stages where the delivery finds it.
@@ -229,6 +234,8 @@ def deliver(pipeline: dlt.Pipeline, source: DltSource, options: argparse.Namespa
         pipeline.run(source, loader_file_format="parquet")
     if options.on_staged:
         options.on_staged(pipeline)
+    if options.stage_only:
+        return None
     let_go: dict[str, Any] = dict.fromkeys(options.accept, True)
     return push(
         pipeline,

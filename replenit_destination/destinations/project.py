@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from replenit_destination import __version__
 from replenit_destination.exceptions import SettingsError
 
 __all__ = ["KINDS", "Project", "make_project", "scripts_folder"]
@@ -29,6 +30,7 @@ class Kind:
     source: str
     mapping: str = ""
     asks_consent: bool = True
+    extras: tuple[str, ...] = ()
 
     @property
     def copied(self) -> tuple[str, ...]:
@@ -38,7 +40,7 @@ class Kind:
 
 KINDS = {
     "shopify": Kind("A Shopify shop to Replenit", "shopify"),
-    "postgres": Kind("A Postgres database to Replenit", "postgres"),
+    "postgres": Kind("A Postgres database to Replenit", "postgres", extras=("postgres",)),
     # The layout of our own files names a column with the consent.
     "csv": Kind("Files to Replenit", "csv_files", "csv_files/layout.toml", asks_consent=False),
 }
@@ -116,7 +118,8 @@ def _copied(kind: str, *, airflow: bool, github: bool) -> dict[str, bytes]:
     if github:
         workflow = (scripts / "github" / "replenit.yml").read_text(encoding="utf-8")
         script = f"{kind}_to_replenit.py"
-        text = workflow.replace("csv_to_replenit.py", script).replace("[csv]", f"[{kind}]")
+        text = workflow.replace("csv_to_replenit.py", script)
+        text = text.replace("--source csv", f"--source {kind}")
         found[".github/workflows/replenit.yml"] = text.encode()
     return found
 
@@ -130,10 +133,13 @@ def _written(kind: str, place: Path) -> dict[str, bytes]:
         # A JSON string is a TOML string.
         "database": json.dumps(str(place / "state" / "staging.duckdb"), ensure_ascii=False),
         "pipelines": json.dumps(str(place / "state" / "pipelines"), ensure_ascii=False),
+        "extras": ",".join(sorted({"demo", "notebook", *chosen.extras})),
+        "version": __version__,
         "quoted": shlex.quote(str(place)),
     }
     texts = {
         "README.md": ("README.md",),
+        "requirements.txt": ("requirements.txt",),
         ".gitignore": ("gitignore",),
         ".dlt/config.toml": ("config.toml", f"{kind}.config.toml"),
         ".dlt/secrets.toml": ("secrets.toml", f"{kind}.secrets.toml"),
