@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from replenit_destination.destinations.factory import replenit
+    from replenit_destination.destinations.plan import plan
     from replenit_destination.destinations.push import push
     from replenit_destination.engine.mapping import Mapping
     from replenit_destination.exceptions import (
@@ -60,12 +61,14 @@ __all__ = [
     "StorageError",
     "TenantNotFoundError",
     "__version__",
+    "plan",
     "push",
     "replenit",
 ]
 
 _HOMES = {
     "Mapping": "replenit_destination.engine.mapping",
+    "plan": "replenit_destination.destinations.plan",
     "push": "replenit_destination.destinations.push",
     "replenit": "replenit_destination.destinations.factory",
 }

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "Command", "configure", "load", "main", "run"]
 
-COMMANDS: tuple[str, ...] = ("init", "push", "status", "explain", "quarantine", "report", "sandbox")
+COMMANDS: tuple[str, ...] = (
+    *("init", "plan", "push", "status", "explain", "verify"),
+    *("quarantine", "report", "forget", "sandbox"),
+)
 """In the order of a person's day; each is a module of `cli.commands`, `_` for `-`."""
 
 DESCRIPTION = "See, deliver, explain and mend what goes to Replenit."

@@ -18,7 +18,7 @@ from replenit_destination.engine.marks import Changes, changes
 from replenit_destination.engine.options import PushOptions
 from replenit_destination.engine.quota_use import window_uses
 from replenit_destination.engine.rehearsal import rehearsing
-from replenit_destination.engine.report import COUNTERS
+from replenit_destination.engine.report import COUNTERS, sized
 from replenit_destination.exceptions import MappingError
 
 if TYPE_CHECKING:
@@ -121,16 +121,46 @@ class Plan:
         """The exit code of such a push; the codes are in `report.EXIT_CODES`."""
         return self.report.exit_code
 
+    def of(self, entity: str) -> EntityPlan:
+        """Return what the plan knows of one entity."""
+        return self.entities.get(entity, EntityPlan())
+
+    @property
+    def headline(self) -> str:
+        """The price in one sentence."""
+        price = self.price
+        if not price.requests:
+            return "a push now would send nothing"
+        told = (
+            f"a push now would send {_counted(price.requests, 'request')}"
+            f" ({sized(price.bytes)}) in {_span(price.seconds)},"
+            f" until {price.finish_at:%Y-%m-%d %H:%M} UTC"
+        )
+        if price.enrichments:
+            told += f"; {_counted(price.enrichments, 'enrichment')} at the vendor"
+        if self.report.halted:
+            told += f"; it would stop before the end ({self.report.halted})"
+        return told
+
+    def changed_rows(self, most: int) -> list[tuple[str, str, int]]:
+        """Return (entity, field, updated documents), the commonest changes of each entity first."""
+        rows = []
+        for name, one in sorted(self.entities.items()):
+            fields = sorted(one.changed.items(), key=lambda pair: (-pair[1], pair[0]))
+            rows += [(name, what, count) for what, count in fields[:most]]
+            rest = fields[most:]
+            if rest:
+                rows.append((name, f"{len(rest)} more fields", max(count for _, count in rest)))
+            if one.changed_unknown:
+                rows.append((name, "not known", one.changed_unknown))
+        return rows
+
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain JSON values; `docs/plan.md` explains every key."""
         report = self.report.to_dict()
-        nothing = EntityPlan()
-        counted = (*COUNTERS, "unconfirmed", "compared")
+        kept = (*COUNTERS, "unconfirmed", "compared")
         counts = {
-            name: {
-                **{key: one[key] for key in counted},
-                **self.entities.get(name, nothing).to_dict(),
-            }
+            name: {**{key: one[key] for key in kept}, **self.of(name).to_dict()}
             for name, one in report["entities"].items()
         }
         told = ("withheld", "held", "refusals", "left_out", "unconfirmed", "absent", "notices")
@@ -253,6 +283,19 @@ def _bound(
         return bind(work, {name: mapping}, target.entities, tables).get(name)
     except MappingError:
         return None  # the source changed its shape; what travels all the same has no digests
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 60:
+        return "less than a minute"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"about {_counted(minutes, 'minute')}"
+    return f"about {seconds / 3600:.1f} hours"
 
 
 def _catalog(work: Any) -> str:

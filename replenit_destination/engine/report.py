@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from replenit_destination.engine.tally import Tally
     from replenit_destination.engine.target import Target
 
-__all__ = ["COUNTERS", "EXIT_CODES", "EntityReport", "Report"]
+__all__ = ["COUNTERS", "EXIT_CODES", "EntityReport", "Report", "sized"]
 
 EXIT_CODES: Mapping[int, str] = {
     0: "everything was delivered",
@@ -268,7 +268,7 @@ class Report:
         waits = f", {self.throttled} throttled" if self.throttled else ""
         return (
             f"{state}: {self.requests} {_plural('request', self.requests)}{waits}, "
-            f"{_size(self.bytes)}, {seconds:.1f} s."
+            f"{sized(self.bytes)}, {seconds:.1f} s."
         )
 
     def _table(self) -> list[str]:
@@ -291,7 +291,7 @@ class Report:
         return f" (for instance {', '.join(samples)})" if samples else ""
 
 
-_WHY = {"yielded": "another run took over"}
+_WHY = {"yielded": "another run took over", "paused": "delivery is paused"}
 
 _ALWAYS = frozenset({"created", "updated", "unchanged", "deleted"})
 
@@ -316,7 +316,8 @@ def _plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
 
 
-def _size(count: int) -> str:
+def sized(count: int) -> str:
+    """Return a number of bytes as text."""
     for unit in ("bytes", "kB"):
         if count < 1000:
             return f"{count:.0f} {unit}"
