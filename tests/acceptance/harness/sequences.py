@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from replenit_destination.exceptions import ActivationError, MappingError
-from replenit_destination.sandbox.faults import Fault, Poison
+from replenit_destination.sandbox.faults import Fault, FaultKind, Poison
 from tests.acceptance.harness.deaths import Kill
 from tests.acceptance.harness.edits import EDITS, apply
 from tests.acceptance.harness.followed import Followed
@@ -110,7 +110,7 @@ class Sequences(RuleBasedStateMachine):
         )
         quicken(self.world.staged.connection)
         self.shelf: list[Any] = []  # products and variants that may return
-        self.poisoned = self.ignored = self.loaded = False
+        self.poisoned = self.ignored = self.uncounted = self.loaded = False
         self.drifted: tuple[str, str] | None = None
         self.sides = {HERE: Followed(self.choices, self.form)}
         self.fitted: set[str] = set()  # tenants whose mapping fitted the tables once
@@ -226,6 +226,7 @@ class Sequences(RuleBasedStateMachine):
         if well:
             faults.add(Fault("delay", seconds=0.0, times=well))
         faults.add(fault)
+        self.uncounted |= fault.kind is FaultKind.SHORT_COUNT
         what = f"fault {fault.kind} {fault.status if fault.kind == 'status' else ''}".rstrip()
         self._push(what, disturbed=True, allow_removals=ENTITIES, max_seconds=seconds)
         faults.clear()
@@ -296,10 +297,10 @@ class Sequences(RuleBasedStateMachine):
             report = self._push(
                 "settle",
                 tenant=tenant,
-                disturbed=self.ignored,
+                disturbed=self.ignored or self.uncounted,
                 allow_removals=ENTITIES,
                 retry=self.poisoned,
-                confirm=self.ignored,
+                confirm=self.ignored or self.uncounted,
             )
             assert report is not None
             assert report.exit_code == 0, report.summary
