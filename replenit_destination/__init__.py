@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from replenit_destination.destinations.factory import replenit
     from replenit_destination.destinations.plan import plan
     from replenit_destination.destinations.push import push
+    from replenit_destination.destinations.reporting import html_report
     from replenit_destination.engine.mapping import Mapping
     from replenit_destination.exceptions import (
         ActivationError,
@@ -61,6 +62,7 @@ __all__ = [
     "StorageError",
     "TenantNotFoundError",
     "__version__",
+    "html_report",
     "plan",
     "push",
     "replenit",
@@ -69,6 +71,7 @@ __all__ = [
 _HOMES = {
     "Mapping": "replenit_destination.engine.mapping",
     "plan": "replenit_destination.destinations.plan",
+    "html_report": "replenit_destination.destinations.reporting",
     "push": "replenit_destination.destinations.push",
     "replenit": "replenit_destination.destinations.factory",
 }

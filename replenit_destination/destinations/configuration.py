@@ -18,6 +18,7 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue  # noqa: TC002 - dlt reads the annotations at run time
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 
+from replenit_destination.destinations.alarm_settings import AlarmConfiguration
 from replenit_destination.exceptions import ChoiceNeededError, MissingSettingsError, SettingsError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ DESTINATION_TYPE = "replenit_destination.destinations.replenit"
 
 _FOLDER = "replenit_data"
 _MAPPING_PLACE = "the path of a TOML file, or the name of a preset such as `shopify`"
-_ANSWERS = {"deliver": ("load", "manual"), "on_rejected": ("report", "raise")}
+_ANSWERS = {"deliver": ("load", "manual"), "on_rejected": ("warn", "raise", "report")}
 
 
 @configspec
@@ -99,7 +100,9 @@ class TargetConfiguration(BaseConfiguration):
 
 
 @configspec(init=False)
-class ReplenitClientConfiguration(DuckDbClientConfiguration, TargetConfiguration):
+class ReplenitClientConfiguration(
+    DuckDbClientConfiguration, TargetConfiguration, AlarmConfiguration
+):
     """Settings of a pipeline that stages in DuckDB and delivers to Replenit."""
 
     destination_type: Final[str] = dataclasses.field(  # type: ignore[misc]
@@ -134,8 +137,8 @@ class ReplenitClientConfiguration(DuckDbClientConfiguration, TargetConfiguration
     """Fields that change in many documents at once by nature. Default `products.variants.Stock`."""
     lock_wait_seconds: float = 300.0
     """How long to wait for a database that another process has open. Default 300."""
-    on_rejected: str = "report"
-    """Refused documents: `report` lists them, `raise` lets `push` raise after all else is done."""
+    on_rejected: str = "warn"
+    """Refused documents: `warn` lists them, `raise` lets `push` raise after all else is done."""
 
     engine: Annotated[Any | None, NotResolved()] = None
     """The function that delivers, `engine.run.push` by default; for tests and other means."""
@@ -152,6 +155,7 @@ class ReplenitClientConfiguration(DuckDbClientConfiguration, TargetConfiguration
             if self[name] not in answers:
                 message = f"{name}: no such answer; write `{answers[0]}` or `{answers[1]}`"
                 raise SettingsError(message)
+        self.check_alarms()
 
     def make_default_location(self, default_location_pat: str) -> str:
         """Return the default database: in a folder of its own, which can be closed to others.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import random
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from dlt.common.runtime import signals
 
+from replenit_destination.destinations.notifications import notified
 from replenit_destination.destinations.privacy import keep_private
 from replenit_destination.destinations.setup import Setup
 from replenit_destination.exceptions import MappingError, SettingsError
@@ -32,7 +34,7 @@ def deliver(
     tables_written: frozenset[str] | None,
     **options: Any,
 ) -> Report:
-    """Deliver what is staged behind an opened client.
+    """Deliver what is staged behind an opened client, and tell who is configured how it went.
 
     Args:
         client: Opened, so that its connection can be borrowed.
@@ -40,6 +42,18 @@ def deliver(
         tables_written: The tables this load wrote; None when that is not known.
         **options: Fields of `PushOptions` that differ from the configuration.
     """
+    config = client.config
+    work = partial(_deliver, client, pipeline, tables_written=tables_written, **options)
+    return notified(config, config.tenant_id or "", work)
+
+
+def _deliver(
+    client: ReplenitClient,
+    pipeline: Pipeline | None,
+    *,
+    tables_written: frozenset[str] | None,
+    **options: Any,
+) -> Report:
     from replenit_destination.engine import run
     from replenit_destination.engine.clock import SystemClock
     from replenit_destination.targets.replenit.api import HttpTransport

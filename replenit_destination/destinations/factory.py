@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["replenit"]
 
 _SECRETS = ("api_key", "credentials")
+_SECRET_ADDRESSES = ("ping_url", "webhook_url", "slack_url")
 
 
 class replenit(duckdb):  # noqa: N801 - dlt users type factories in lower case
@@ -53,7 +54,7 @@ class replenit(duckdb):  # noqa: N801 - dlt users type factories in lower case
         quota_share: Part of the account's request quota to use.
         max_requests: Requests per delivery; the rest waits for the next one.
         max_seconds: Seconds per delivery; the rest waits for the next one.
-        on_rejected: `report` lists refused documents, `raise` makes `push` raise after delivering
+        on_rejected: `warn` lists refused documents, `raise` makes `push` raise after delivering
             the others.
         create_indexes: Whether dlt makes unique indexes in the staging database.
         destination_name: Another name for the settings' section, to keep several tenants apart.
@@ -134,7 +135,8 @@ class replenit(duckdb):  # noqa: N801 - dlt users type factories in lower case
 
     def __repr__(self) -> str:
         # dlt's own prints every argument, the key among them.
-        shown = {k: v for k, v in self.config_params.items() if k not in _SECRETS}
+        hidden = {*_SECRETS, *_SECRET_ADDRESSES}
+        shown = {k: v for k, v in self.config_params.items() if k not in hidden}
         return simple_repr(self.destination_type, **shown)
 
 

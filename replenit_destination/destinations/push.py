@@ -77,7 +77,8 @@ def push(
         DeliveryError: Nothing more can be delivered for now; all is kept.
         LedgerBusyError: Another process had a database open for longer than `lock_wait_seconds`.
         StorageError: The disk is full.
-        RejectedDocumentsError: Documents were refused and `on_rejected` is `raise`.
+        RejectedDocumentsError: More documents are refused than may be, and `on_rejected` is
+            `raise`.
     """
     staged = find_pipeline(pipeline, pipelines_dir)
     client = client_of(staged)
@@ -109,7 +110,7 @@ def push(
             max_requests=max_requests,
             max_seconds=max_seconds,
         )
-    if client.config.on_rejected == "raise" and report.refusals:
+    if client.config.on_rejected == "raise" and report.too_many_refused:
         message = f"documents were refused, all others were delivered:\n{report.summary}"
         raise RejectedDocumentsError(message)
     return report

@@ -203,7 +203,7 @@ def _options(config: ReplenitClientConfiguration, overrides: dict[str, Any]) -> 
     holds = ("accept_resend", "accept_schema", "bulk_changes")
     names = (*budgets, *trouble, *holds)
     configured = {name: config[name] for name in names if config[name] is not None}
-    given = {"bulk_changes": _BULK_CHANGES, **configured} | {
+    given = {"bulk_changes": _BULK_CHANGES, "alarms": config.alarm_rules, **configured} | {
         name: value for name, value in overrides.items() if value is not None
     }
     return PushOptions(**{name: value for name, value in given.items() if value is not None})

@@ -238,12 +238,12 @@ def _secure_address(address: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         message = "base_url: write scheme, host, port and path only."
         raise SettingsError(message)
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise InsecureEndpointError(host)
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host.lower() == "localhost":
         return True
     try:

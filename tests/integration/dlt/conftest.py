@@ -48,6 +48,10 @@ class Delivered:
     refusals: dict[Any, int] = field(default_factory=dict)
     summary: str = "delivered nothing, this is a recorder"
 
+    @property
+    def too_many_refused(self) -> bool:
+        return bool(self.refusals)
+
     def to_dict(self) -> dict[str, Any]:
         return {"requests": 0, "exit_code": self.exit_code}
 

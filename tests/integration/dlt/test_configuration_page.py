@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from replenit_destination.destinations.alarm_settings import AlarmConfiguration
 from replenit_destination.destinations.configuration import (
     ReplenitClientConfiguration,
     TargetConfiguration,
@@ -19,6 +20,7 @@ SEAMS = {"engine", "transport", "destination_type"}
 OURS = {
     *TargetConfiguration.__annotations__,
     *ReplenitClientConfiguration.__annotations__,
+    *AlarmConfiguration.__annotations__,
 } - SEAMS
 SHOWN = OURS | {"credentials"}
 
@@ -41,8 +43,9 @@ def test_example_files_show_every_setting_and_no_other(project: Path) -> None:
 
 
 def test_every_setting_is_documented_in_the_code(project: Path) -> None:
-    file = project / "replenit_destination" / "destinations" / "configuration.py"
-    source = file.read_text(encoding="utf-8")
+    folder = project / "replenit_destination" / "destinations"
+    files = [folder / "configuration.py", folder / "alarm_settings.py"]
+    source = "".join(file.read_text(encoding="utf-8") for file in files)
     documented = re.findall(r'^    (\w+): .+\n    """', source, flags=re.MULTILINE)
 
     assert set(documented) >= OURS
