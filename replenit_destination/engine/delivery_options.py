@@ -18,6 +18,7 @@ class Halt(StrEnum):
     MAX_REQUESTS = "max_requests"
     MAX_SECONDS = "max_seconds"
     YIELDED = "yielded"  # another run asked for its turn at the database
+    PAUSED = "paused"  # a person holds all but withdrawals and erasures
     FAILED = "failed"  # an error has been raised
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from replenit_destination.engine.assembly import Assembly
-from replenit_destination.engine.documents import Verdict
+from replenit_destination.engine.documents import Document, Outcome, Verdict
 from replenit_destination.engine.holds import RESEND
 from replenit_destination.engine.sql import literal
 from replenit_destination.engine.touched import Scope, Touch
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from replenit_destination.engine.binding import BoundEntity, Tables
     from replenit_destination.engine.ledger import Ledger
+    from replenit_destination.engine.named import Named
     from replenit_destination.engine.target import EntitySpec
     from replenit_destination.engine.tombstones import Tombstones
 
@@ -61,13 +62,19 @@ class RowFault:
     reason: str
     verdict: Verdict = Verdict.REJECTED
 
+    @property
+    def outcome(self) -> Outcome:
+        """What becomes of it."""
+        row = Document(self.entity, self.key, b"", 0, 0, source_id=self.source_id, known=True)
+        return Outcome(row, self.verdict, 0, "", self.field, self.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What comparing one entity found; the rows themselves are in `pending` and `gone`.
 
     `source_rows` is the number of root rows the source has, `forgotten` how many documents are of
-    people who were forgotten, and so in neither.
+    people who were forgotten, and so in neither; `missing` is how many named keys no row makes.
     """
 
     entity: str
@@ -75,6 +82,14 @@ class Comparison:
     source_rows: int
     faults: tuple[RowFault, ...] = ()
     forgotten: int = 0
+    missing: int = 0
+
+    @property
+    def notices(self) -> list[str]:
+        """What is worth a line in the report."""
+        if not self.missing:
+            return []
+        return [f"{self.entity}: no staged row makes {self.missing} of the named documents"]
 
 
 def create_tables(work: duckdb.DuckDBPyConnection) -> None:
@@ -108,6 +123,7 @@ class Diff:
         tombstones: Keep forgotten people out.
         retry: Look at refused documents again although nothing about them changed.
         confirm: Look again at documents that were accepted but perhaps not counted.
+        named: Compare these documents and nothing else.
     """
 
     def __init__(
@@ -120,6 +136,7 @@ class Diff:
         tombstones: Tombstones | None = None,
         retry: bool = False,
         confirm: bool = False,
+        named: Named | None = None,
     ) -> None:
         self.work = work
         self.ledger = ledger
@@ -128,6 +145,7 @@ class Diff:
         self.tombstones = tombstones
         self.retry = retry
         self.confirm = confirm
+        self.named = named
 
     def compare(
         self, entity: BoundEntity, *, full: str = "", also: str | None = None, force: bool = False
@@ -148,12 +166,11 @@ class Diff:
         if also:
             self.ledger.add_backlog(name, "link", also)
         assembly = Assembly(entity, root=self._materialised_query(entity))
-        scope = Touch(self.work, self.ledger, self.tables, assembly, self.fingerprint).scope(
-            full=full
-        )
+        touch = Touch(self.work, self.ledger, self.tables, assembly, self.fingerprint)
+        scope = touch.named(self.named) if self.named else touch.scope(full=full)
         rows = self._count(f"SELECT count(*) FROM {assembly.relation}")
         if not (scope.rows or scope.source_changed or scope.backlog):
-            return Comparison(name, scope, rows)
+            return Comparison(name, scope, rows, missing=self._missing())
         self.work.execute(
             f"CREATE OR REPLACE TEMP TABLE keyed AS {assembly.keyed(scope.condition)}"
         )
@@ -161,12 +178,18 @@ class Diff:
         faults = self._exclude_duplicates(assembly)
         faults += self._keyless(entity)
         self._fill_pending(assembly, scope, force=force)
-        self._fill_gone(assembly, scope)
+        if not self.named:
+            self._fill_gone(assembly, scope)
         forgotten = 0
         if self.tombstones:
             faults = self.tombstones.without_forgotten(entity.spec, faults)
             forgotten = self.tombstones.withhold(entity.spec)
-        return Comparison(name, scope, rows, tuple(faults), forgotten)
+        return Comparison(name, scope, rows, tuple(faults), forgotten, self._missing("keyed"))
+
+    def _missing(self, keyed: str | None = None) -> int:
+        """Return how many of the named keys are not among the compared rows."""
+        found = self.work.execute(f"SELECT key FROM {keyed}").fetchall() if keyed else ()
+        return self.named.missing([row[0] for row in found]) if self.named else 0
 
     def _materialised_query(self, entity: BoundEntity) -> str | None:
         if entity.query is None:

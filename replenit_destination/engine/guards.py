@@ -7,8 +7,12 @@ refused above max(5, min(10 %, 500)); no source rows where there were some alway
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["WEEK_SECONDS", "RemovalGuard", "Withheld"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["WEEK_SECONDS", "RemovalGuard", "Withheld", "withheld_with"]
 
 WEEK_SECONDS = 7 * 24 * 3600
 
@@ -33,6 +37,22 @@ class Withheld:
         named = f" ({', '.join(self.samples)}, …)" if self.samples else ""
         told = f"{self.entity}: {self.count} {what} withheld{named}: {self.reason}"
         return f"{told}; {self.allow} allows them once"
+
+
+def withheld_with(
+    tables: Mapping[str, str | None], held: Mapping[str, Mapping[str, int]]
+) -> list[Withheld]:
+    """Return what stays at the vendor because its table is missing, which is no deletion.
+
+    Args:
+        tables: Entity → its table that is not there.
+        held: Entity → what the vendor holds, `sent` documents among it.
+    """
+    return [
+        Withheld(name, sent, f"the table `{table}` is not in the dataset any more")
+        for name, table in tables.items()
+        if (sent := held.get(name, {}).get("sent", 0))
+    ]
 
 
 @dataclass(frozen=True, slots=True)

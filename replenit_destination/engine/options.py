@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from replenit_destination.engine.alarms import AlarmRules
 from replenit_destination.engine.delivery_options import DeliveryOptions
 from replenit_destination.engine.diagnosis import DiagnosisSettings
+from replenit_destination.engine.named import Named
 from replenit_destination.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ class PushOptions:
         retry: Try refused documents again although nothing about them changed.
         force: Send everything, also what the vendor already has.
         rerender: Make every document again and compare it, also where its rows are the same.
+        keys: Look at the documents with these keys only, of the one entity that is named.
+        since: Look at documents only that were loaded or accepted since then, in Unix seconds.
+        refused: Look at documents only that stand rejected or quarantined.
         max_requests: Stop cleanly after so many requests.
         max_seconds: Stop cleanly after so many seconds of delivery.
         workers: Requests under way at once; 0 sends on the calling thread.
@@ -53,6 +57,9 @@ class PushOptions:
     retry: bool = False
     force: bool = False
     rerender: bool = False
+    keys: Collection[str] = ()
+    since: float | None = None
+    refused: bool = False
     max_requests: int | None = None
     max_seconds: float | None = None
     workers: int = 4
@@ -79,6 +86,15 @@ class PushOptions:
             if not fits:
                 message = f"{name}: must be {rule}."
                 raise SettingsError(message)
+
+        if self.keys and len(self.entities or ()) != 1:
+            message = "keys: name the entity too, and only one: keys are unique within it only."
+            raise SettingsError(message)
+
+    @property
+    def named(self) -> Named | None:
+        """The documents this run is about; None when it is about what changed."""
+        return Named(self.keys, self.since, self.refused) or None
 
     @property
     def delivery(self) -> DeliveryOptions:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from replenit_destination.engine.ledger import Ledger
     from replenit_destination.engine.ledger_view import LedgerView
 
-__all__ = ["FOREVER", "Pause", "pause", "pause_of", "paused_until", "resume"]
+__all__ = ["FOREVER", "Pause", "pause", "pause_now", "pause_of", "resume"]
 
 FOREVER = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 """Until somebody resumes it."""
@@ -70,14 +70,14 @@ def pause(ledger: Ledger, until: float, reason: str = "") -> Pause:
 
 def resume(ledger: Ledger) -> bool:
     """Let delivery go on; return whether it was held."""
-    held = paused_until(ledger)
+    held = pause_now(ledger)
     ledger.connection.execute(
         f'DELETE FROM {ledger.schema}."pause" WHERE account = ?', [ledger.account]
     )
     return held is not None
 
 
-def paused_until(ledger: Ledger) -> Pause | None:
+def pause_now(ledger: Ledger) -> Pause | None:
     """Return the pause that stands now, None when delivery is free."""
     ledger.connection.execute(_TABLE.replace("{ledger}", ledger.schema))
     row = ledger.connection.execute(

@@ -22,14 +22,15 @@ from replenit_destination.engine.books import Books
 from replenit_destination.engine.closing import conclude, finish
 from replenit_destination.engine.delivery import Delivery, Halt
 from replenit_destination.engine.diff import Comparison, Diff, create_tables, woken_by_consent
-from replenit_destination.engine.documents import Document, Item, Outcome, Removal, Verdict
+from replenit_destination.engine.documents import Item, Outcome, Removal, Verdict
 from replenit_destination.engine.doubts import Doubts
 from replenit_destination.engine.erasures import Erasures
 from replenit_destination.engine.evidence import collect
-from replenit_destination.engine.guards import Withheld
+from replenit_destination.engine.guards import withheld_with
 from replenit_destination.engine.ledger import Ledger
 from replenit_destination.engine.lessons import Lessons
 from replenit_destination.engine.options import PushOptions
+from replenit_destination.engine.pause import pause_now
 from replenit_destination.engine.removals import Removals
 from replenit_destination.engine.report import Report
 from replenit_destination.engine.resends import Resends
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from replenit_destination.engine.target import EntitySpec, Target, Transport
     from replenit_destination.engine.workplace import Workplace
 
-__all__ = ["PushOptions", "Report", "Staged", "push", "remember"]
+__all__ = ["PushOptions", "Report", "Run", "Staged", "push", "remember"]
 
 
 def push(
@@ -97,7 +98,7 @@ def push(
         workplace(staged, ledger, clock=clock, options=options, stop=stop) as place,
         windows_of(target, ledger.parent, quota, clock=clock, options=options) as windows,
     ):
-        run = _Run(staged, target, mapping, place, clock, options)
+        run = Run(staged, target, mapping, place, clock, options)
         delivery = Delivery(
             target,
             transport,
@@ -134,13 +135,15 @@ def remember(
     """
     options = PushOptions()
     with workplace(staged, ledger, clock=clock, options=options) as place:
-        run = _Run(staged, target, mapping, place, clock, options)
+        run = Run(staged, target, mapping, place, clock, options)
         run.ledger.fold()
         run.bind()
 
 
-class _Run:
+class Run:
     """The state of one run."""
+
+    mark = ""  # what the name begins with that the ledger gives it
 
     def __init__(
         self,
@@ -166,7 +169,7 @@ class _Run:
             target=target.name,
             host=target.host,
             tenant=target.tenant,
-            run=uuid.uuid4().hex,
+            run=self.mark + uuid.uuid4().hex,
             fingerprint=self.fingerprint,
             bodies=frozenset(name for name, spec in self.specs.items() if spec.retire),
             clock=clock,
@@ -190,6 +193,8 @@ class _Run:
             self.ledger.fold()
             self.ledger.start_run()
             self.held = self.ledger.counts()
+            self.pause = pause_now(self.ledger)
+            self.report.notices += [str(self.pause)] if self.pause else []
         with self._settling(delivery):
             delivery.deliver(self.erasures.pending(), label="erasures")
         with self._timed("diff"):
@@ -249,11 +254,9 @@ class _Run:
         self.schema = SchemaHold(self.work, self.ledger, self.target, self.tables, self.options)
         bound = self.schema.bind(mapping)
         self.report.notices += [f"{one.place}: {one.text}" for one in bound.notices]
-        for name in [name for name in mapping if name not in self.schema.unbound]:
-            sent = self.held.get(name, {}).get("sent", 0)
-            if name not in bound and sent:
-                reason = f"the table `{mapping[name].table}` is not in the dataset any more"
-                self.report.withheld.append(Withheld(name, sent, reason))
+        there = bound.keys() | self.schema.unbound.keys()
+        tables = {name: one.table for name, one in mapping.items() if name not in there}
+        self.report.withheld += withheld_with(tables, self.held)
         if self.staged.staging_dataset:
             staging = Tables(self.work, catalog, self.staged.staging_dataset)
             entities, deletes = bound.values(), self.staged.hard_deletes
@@ -271,6 +274,7 @@ class _Run:
             tombstones=Tombstones(self.work, self.ledger, self.specs, self.staged.dataset),
             retry=self.options.retry,
             confirm=self.options.confirm,
+            named=self.options.named,
         )
         every = self.options.force or self.options.rerender
         full = "asked for" if self.options.full or every else ""
@@ -283,10 +287,10 @@ class _Run:
                 del bound[name]
                 continue
             self.compared[name] = compared
+            self.report.notices += compared.notices
             # What a column that drifted leaves without a key is no fault of the row.
             for fault in () if self.schema.drifted(name) else compared.faults:
-                row = Document(name, fault.key, b"", 0, 0, source_id=fault.source_id, known=True)
-                self.books.note(Outcome(row, fault.verdict, 0, "", fault.field, fault.reason))
+                self.books.note(fault.outcome)
 
     def _decide(
         self, removals: Removals, bound: Mapping[str, BoundEntity]
@@ -307,27 +311,25 @@ class _Run:
     def _deliver(
         self, delivery: Delivery, removals: Removals, gone: Mapping[str, list[Item]]
     ) -> bool:
-        for spec in self.specs.values():
-            refused = self.ledger.never_accepted(spec.name)
-            self.links.refused.update({(spec.name, key): at for key, at in refused.items()})
-            if spec.gate:
-                self.links.gated[spec.name] = self.ledger.granted(spec.name, spec.gate)
+        self.links.read(self.ledger, self.specs.values())
         self._hold_resends()
         validation = self._validation()
         self.report.left_out = validation.notes.counts
         doubts = Doubts(self.work, self.ledger, validation, self.fingerprint, self.limits)
         self.undertaken = self.books.ended + doubts.pending + sum(map(len, gone.values()))
-        for stage in (None, *sorted({spec.stage for spec in self.specs.values()})):
+        later = () if self.pause else sorted({spec.stage for spec in self.specs.values()})
+        for stage in (None, *later):
             names = [name for name, spec in self.specs.items() if spec.stage == stage]
             label = " and ".join(names) or "withdrawals"
             self.status.enter("deliver", label)
             for documents, suspects in doubts.passes(stage=stage):
                 delivery.deliver(documents, suspects=suspects, label=label)
+        self._remove(delivery, removals, validation, gone)
+        delivery.halted = delivery.halted or (Halt.PAUSED if self.pause else None)
         self.books.flush()
         leave = partial(self.ledger.leave_pending, self.work, str(delivery.halted))
         everything = not delivery.halted or self._in_time(delivery, leave)
-        self._remove(delivery, removals, validation, gone)
-        return everything
+        return everything and not self.options.named
 
     def _in_time(self, delivery: Delivery, work: Callable[[], object]) -> bool:
         """Do what the next run can do as well; return whether a stopped run had the time for it."""
@@ -350,9 +352,8 @@ class _Run:
         )
 
     def _hold_resends(self) -> None:
-        resends = Resends(
-            self.work, self.ledger, self.target, self._validation(), self.options.quota_share
-        )
+        share = self.options.quota_share
+        resends = Resends(self.work, self.ledger, self.target, self._validation(), share)
         accept = self.options.accept_resend or self.options.force
         self.report.held += resends.hold(self.held, accept=accept)
         self.books.flush()
@@ -370,8 +371,8 @@ class _Run:
         self.report.withheld += withheld
         last_first = sorted(gone, key=lambda name: self.specs[name].stage, reverse=True)
         items: list[Item] = [*allowed, *(item for name in last_first for item in gone[name])]
-        waiting = [item for item in items if not self.books.arrived(item)]
-        unsent = iter([item for item in items if self.books.arrived(item)])
+        waiting = [item for item in items if not self._may_go(item)]
+        unsent = iter([item for item in items if self._may_go(item)])
         self.status.enter("deliver", "removals")
         delivery.deliver(unsent, label="removals")
         for removal in kept:
@@ -379,12 +380,15 @@ class _Run:
         for item in (*waiting, *unsent):
             self.books.note(Outcome(item, Verdict.BACKLOG, reason=str(delivery.halted or "waits")))
 
+    def _may_go(self, item: Item) -> bool:
+        """Return whether a removal waits for nothing: a pause holds all but erasures."""
+        return self.books.arrived(item) and (item.urgent or self.pause is None)
+
     def _mark_processed(self) -> None:
-        for name, compared in self.compared.items():
+        dataset = self.staged.dataset
+        for name, one in self.compared.items():
             self.books.flush()
-            self.ledger.mark_processed(
-                self.staged.dataset, name, self.fingerprint, compared.scope.tables
-            )
+            self.ledger.mark_processed(dataset, name, self.fingerprint, one.scope.tables)
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:

@@ -106,6 +106,10 @@ class SchemaHold:
         """Whether the tables of an entity are known to have changed, and nobody let that pass."""
         return bool(self._findings.get(entity)) and not self.options.accept_schema
 
+    def reasons(self, entity: str) -> list[str]:
+        """Return how the tables of an entity have changed, a sentence each."""
+        return [one.reason for one in self._findings.get(entity, [])]
+
     def recovered(self, entity: str) -> str:
         """Return why an entity must be compared as a whole, although few of its rows were loaded.
 
@@ -159,7 +163,8 @@ class SchemaHold:
             else:
                 if marks:
                     marks.let_through()
-                self._remember(name, findings)
+                if not self.options.named:  # which says nothing of the other rows
+                    self._remember(name, findings)
         for name, one in self.unbound.items():
             waiting.append(replace(one, of=counts.get(name, {}).get("sent", 0)))
         return waiting

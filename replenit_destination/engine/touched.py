@@ -8,10 +8,12 @@ compared, and the reason is said.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from replenit_destination.engine.binding import LOAD_ID
+from replenit_destination.engine.ledger import Processed
 from replenit_destination.engine.sql import literal, quote
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
     from replenit_destination.engine.assembly import Assembly
     from replenit_destination.engine.binding import Block, BoundEntity, Lookup, Tables
-    from replenit_destination.engine.ledger import Ledger, Processed
+    from replenit_destination.engine.ledger import Ledger
+    from replenit_destination.engine.named import Named
 
 __all__ = ["Scope", "Touch"]
 
@@ -107,6 +110,26 @@ class Touch:
             rows = self._count(self.assembly.relation)
             return Scope("true", reason, rows, True, bool(backlog), current, _LIVE, reshaped=True)
         return Scope(_TOUCHED, None, rows, changed, bool(backlog), current, _LIVE)
+
+    def named(self, named: Named) -> Scope:
+        """Return the rows of the documents that a person names, whatever the load ids say."""
+        loaded = "SELECT NULL"
+        if named.since is not None:
+            # Taken for known is what was there before; the rest is found as if it were new.
+            current = self._load_ids()
+            before = {
+                table: Processed("", {i: n for i, n in loads.items() if _began(i) < named.since})
+                for table, loads in current.items()
+            }
+            loaded = "\nUNION ALL\n".join(self._by_loads(before, current)) or loaded
+        entries = (
+            f"FROM {self.ledger.schema}.entry WHERE account = {self.ledger.account}"
+            f" AND entity = {literal(self._name)}"
+        )
+        condition = named.condition(entries, loaded)
+        chosen = f"SELECT _row FROM ({self.assembly.keyed()}) WHERE {condition}"
+        rows = self._materialise([chosen], [])
+        return Scope(_TOUCHED, "named documents only", rows, False, reshaped=True)
 
     @property
     def _can_tell(self) -> bool:
@@ -260,6 +283,14 @@ class Touch:
     @property
     def _name(self) -> str:
         return self.entity.spec.name
+
+
+def _began(load_id: str) -> float:
+    """Return when a load began: its id is that moment. Any other id counts as of today."""
+    try:
+        return float(load_id)
+    except ValueError:
+        return math.inf
 
 
 def _among(load_ids: list[str]) -> str:

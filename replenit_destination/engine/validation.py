@@ -28,11 +28,12 @@ from replenit_destination.engine.documents import (
 from replenit_destination.engine.emptied import emptied, field_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     import duckdb
 
     from replenit_destination.engine.books import Books
+    from replenit_destination.engine.ledger import Ledger
     from replenit_destination.engine.target import ChildSpec, EntitySpec, Judgement, Target
 
 __all__ = ["Links", "Notes", "Row", "Validation", "content_hash", "read_pending"]
@@ -100,6 +101,14 @@ class Links:
 
     refused: dict[tuple[str, str], float] = field(default_factory=dict)
     gated: dict[str, set[str]] = field(default_factory=dict)
+
+    def read(self, ledger: Ledger, specs: Iterable[EntitySpec]) -> None:
+        """Take in what a ledger says."""
+        for spec in specs:
+            refused = ledger.never_accepted(spec.name)
+            self.refused.update({(spec.name, key): at for key, at in refused.items()})
+            if spec.gate:
+                self.gated[spec.name] = ledger.granted(spec.name, spec.gate)
 
     def arrived(self, document: Document, gate: str | None) -> None:
         """Take in that the vendor has a document now."""
