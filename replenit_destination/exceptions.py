@@ -14,6 +14,10 @@
     ├── LedgerError                   the ledger cannot be used
     │   ├── LedgerBusyError           … another run holds it; wait
     │   └── LedgerVersionError        … it was written by a newer version; upgrade
+    ├── StateError                    the copy behind `state_url` cannot be fetched or stored
+    │   ├── StateBusyError            … another runner works with it; wait
+    │   └── StateConflictError        … both sides went on; one must be chosen
+    ├── PendingLoadError              a load has not ended; run the pipeline, then again
     ├── StorageError                  the disk takes no more; make room and run again
     └── RejectedDocumentsError        look at the refused documents (only when asked to raise)
 
@@ -44,9 +48,13 @@ __all__ = [
     "MappingError",
     "MappingFault",
     "MissingSettingsError",
+    "PendingLoadError",
     "RejectedDocumentsError",
     "ServiceUnavailableError",
     "SettingsError",
+    "StateBusyError",
+    "StateConflictError",
+    "StateError",
     "StorageError",
     "TenantNotFoundError",
 ]
@@ -162,6 +170,30 @@ class LedgerBusyError(LedgerError):
 
 class LedgerVersionError(LedgerError):
     """The ledger was written by a newer version of this package."""
+
+
+class StateError(ActivationError):
+    """The copy behind `state_url` cannot be read or written; what is on this machine is kept."""
+
+
+class StateBusyError(StateError):
+    """Another runner works with the state; nothing was sent."""
+
+
+class StateConflictError(StateError):
+    """The state went on elsewhere while this machine had results of its own."""
+
+
+class PendingLoadError(ActivationError):
+    """Rows of a load that has not ended are in dlt's working files and not in the tables yet."""
+
+    def __init__(self, pipeline: str) -> None:
+        self.pipeline = pipeline
+        super().__init__(
+            f"pipeline `{pipeline}` has load packages that are not finished, and they may hold the "
+            f"person's rows: run the pipeline, or `dlt pipeline {pipeline} drop-pending-packages`, "
+            "then run this again."
+        )
 
 
 class StorageError(ActivationError):

@@ -86,7 +86,7 @@ class Tombstones:
         matches = "\nUNION ALL\n".join(
             f"SELECT pending.key, erasure, moment, document FROM pending JOIN {self._table}"
             f" ON field = {literal(name)}"
-            f" AND hash = {keyed_hash(self._ledger.schema, f'(document ->> {_path(name)})')}"
+            f" AND hash = {keyed_hash(self._ledger.schema, _value(name))}"
             f" WHERE entity = {literal(spec.name)}"
             for name in fields
         )
@@ -99,8 +99,8 @@ class Tombstones:
         return int(row[0]) if row else 0
 
     def _lift(self, spec: EntitySpec, carriers: list[EntitySpec]) -> None:
-        agreed = " OR ".join(f"document ->> {_path(name)} = 'true'" for name in spec.consents)
-        given_at = f"TRY_CAST(document ->> {_path(spec.consent_time or '')} AS TIMESTAMPTZ)"
+        agreed = " OR ".join(f"({_value(name)} = 'true')" for name in spec.consents)
+        given_at = f"TRY_CAST({_value(spec.consent_time or '')} AS TIMESTAMPTZ)"
         lifted = f"SELECT erasure FROM met WHERE ({agreed}) AND {given_at} > moment"
         if not self._work.execute(f"{lifted} LIMIT 1").fetchone():
             return
@@ -111,5 +111,6 @@ class Tombstones:
         self._work.execute(f"DELETE FROM met WHERE erasure IN ({lifted})")
 
 
-def _path(name: str) -> str:
-    return literal(f"$.{name}")
+def _value(name: str) -> str:
+    """Return SQL for a field's value in a row of `pending`, as text."""
+    return f"(document ->> {literal(f'$.{name}')})"
