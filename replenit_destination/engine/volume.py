@@ -61,7 +61,7 @@ def _days(ledger: Ledger, now: float) -> dict[str, dict[int, int]]:
     rows = ledger.connection.execute(
         f"""
         WITH finished AS (
-          SELECT epoch(finished_at) AS moment, report
+          SELECT epoch(finished_at)::BIGINT AS moment, report
           FROM {ledger.schema}.run
           WHERE account = $account AND report IS NOT NULL
             AND finished_at >= to_timestamp($now - {WEEKS * 7 * DAY_SECONDS})
@@ -72,7 +72,7 @@ def _days(ledger: Ledger, now: float) -> dict[str, dict[int, int]]:
           AND moment % {DAY_SECONDS} <= $now % {DAY_SECONDS}
         GROUP BY ALL
         """,
-        {"account": ledger.account, "now": now},
+        {"account": ledger.account, "now": int(now)},
     ).fetchall()
     found: dict[str, dict[int, int]] = {}
     for name, day, count in rows:
