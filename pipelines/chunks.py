@@ -338,5 +338,5 @@ def _place(asked: Asked) -> Path:
     if asked.demo:
         return DEMO_FOLDER / f"{asked.source}.backfill.json"
     database = dlt.secrets.get("destination.replenit.credentials", str)
-    folder = Path(database).parent if database else Path("replenit_data")
-    return folder / f"{asked.source}.backfill.json"
+    beside = Path(database) if database else Path("replenit_data") / asked.source
+    return beside.with_name(f"{beside.stem}.backfill.json")

@@ -61,7 +61,12 @@ class Project:
 
 
 def make_project(
-    kind: str, folder: str | Path, *, airflow: bool = False, github: bool = False
+    kind: str,
+    folder: str | Path,
+    *,
+    state: str | Path | None = None,
+    airflow: bool = False,
+    github: bool = False,
 ) -> Project:
     """Write a project that needs nothing but its settings filled in, and return what was made.
 
@@ -70,6 +75,8 @@ def make_project(
     Args:
         kind: `shopify`, `postgres` or `csv`.
         folder: Where to; made when it is not there.
+        state: Where databases and ledger are kept; default `state` in the folder. Projects that
+            share one also share their accounts' quota.
         airflow: Add DAGs for Airflow 3.
         github: Add a workflow for GitHub Actions.
 
@@ -80,14 +87,20 @@ def make_project(
         message = f"init: no kind `{kind}`; there are {', '.join(KINDS)}"
         raise SettingsError(message)
     place = Path(folder).absolute()
-    contents = {**_copied(kind, airflow=airflow, github=github), **_written(kind, place)}
+    kept = Path(state).absolute() if state else place / "state"
+    # Files of several projects in one folder need names of their own.
+    prefix = f"{kept}/{place.name}_" if state else f"{kept}/"
+    contents = {
+        **_copied(kind, airflow=airflow, github=github),
+        **_written(kind, place, prefix, airflow=airflow),
+    }
     if taken := sorted(name for name in contents if (place / name).exists()):
         more = f" and {len(taken) - 3} more" if len(taken) > 3 else ""
         named = f"{', '.join(taken[:3])}{more}"
         message = f"init: {place} has {named} already; nothing was written"
         raise SettingsError(message)
     place.mkdir(parents=True, exist_ok=True)
-    (place / "state").mkdir(mode=0o700, exist_ok=True)
+    kept.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, content in contents.items():
         _write(place / name, content)
     return Project(place, f"{kind}_to_replenit.py", tuple(sorted(contents)))
@@ -124,15 +137,18 @@ def _copied(kind: str, *, airflow: bool, github: bool) -> dict[str, bytes]:
     return found
 
 
-def _written(kind: str, place: Path) -> dict[str, bytes]:
+def _written(kind: str, place: Path, state: str, *, airflow: bool) -> dict[str, bytes]:
     chosen = KINDS[kind]
     values = {
         "title": chosen.title,
         "script": f"{kind}_to_replenit.py",
         "consent": _CONSENT if chosen.asks_consent else _CONSENT_MAPPED,
         # A JSON string is a TOML string.
-        "database": json.dumps(str(place / "state" / "staging.duckdb"), ensure_ascii=False),
-        "pipelines": json.dumps(str(place / "state" / "pipelines"), ensure_ascii=False),
+        "database": json.dumps(f"{state}staging.duckdb", ensure_ascii=False),
+        "pipelines": json.dumps(f"{state}pipelines", ensure_ascii=False),
+        "folder": json.dumps(str(place), ensure_ascii=False),
+        "name": json.dumps(place.name, ensure_ascii=False),
+        "lock": shlex.quote(f"{state}lock"),
         "extras": ",".join(sorted({"demo", "notebook", *chosen.extras})),
         "version": __version__,
         "quoted": shlex.quote(str(place)),
@@ -144,6 +160,8 @@ def _written(kind: str, place: Path) -> dict[str, bytes]:
         ".dlt/config.toml": ("config.toml", f"{kind}.config.toml"),
         ".dlt/secrets.toml": ("secrets.toml", f"{kind}.secrets.toml"),
     }
+    if airflow:
+        texts["airflow/tenants.toml"] = ("tenants.toml",)
     made = {
         name: "".join(_text(part, values) for part in parts).encode()
         for name, parts in texts.items()

@@ -28,6 +28,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", nargs="?", metavar="FOLDER", help="where to; default the kind's name"
     )
+    parser.add_argument(
+        "--state",
+        metavar="FOLDER",
+        help="where databases and ledger are kept; projects of one account share a folder",
+    )
     parser.add_argument("--airflow", action="store_true", help="add DAGs for Airflow 3")
     parser.add_argument("--github", action="store_true", help="add a workflow for GitHub Actions")
 
@@ -40,6 +45,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         project = make_project(
             options.kind,
             options.folder or options.kind,
+            state=options.state,
             airflow=options.airflow,
             github=options.github,
         )
