@@ -14,13 +14,15 @@ from replenit_destination.destinations.interrupts import note_stopped
 from replenit_destination.destinations.packages import LoadPackage, mend
 from replenit_destination.destinations.privacy import keep_private
 from replenit_destination.destinations.setup import active_pipeline
+from replenit_destination.destinations.state_sessions import session_of
 from replenit_destination.engine.clock import SystemClock
 from replenit_destination.engine.handover import Handover
 from replenit_destination.engine.storage import busy, full, is_busy
-from replenit_destination.exceptions import DeliveryError, LedgerBusyError
+from replenit_destination.exceptions import DeliveryError, LedgerBusyError, StateError
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import TracebackType
     from typing import Self
 
     from dlt.common.destination import DestinationCapabilitiesContext
@@ -48,11 +50,16 @@ class ReplenitClient(DuckDbClient):
         if config.database is not None:
             keep_private(config.database.parent)
         super().__init__(schema, config, capabilities)
+        self._delivered = False
+        self._completed: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         """Open the database; a push that has it open is asked to give way, and waited for.
 
+        Where `state_url` is set, the state is claimed and fetched before that.
+
         Raises:
+            StateError: The state cannot be fetched, or another runner works with it.
             LedgerBusyError: Another process has it open for longer than `lock_wait_seconds`.
             StorageError: The disk is full.
         """
@@ -60,6 +67,8 @@ class ReplenitClient(DuckDbClient):
         if database is None:
             super().__enter__()
             return self
+        if session := session_of(self):
+            session.begin()
         try:
             Handover(database).take(
                 lambda: self._open(database),
@@ -87,6 +96,31 @@ class ReplenitClient(DuckDbClient):
                 raise told from error
             raise
 
+    def __exit__(
+        self,
+        exc_type: type[BaseException],
+        exc_val: BaseException,
+        exc_tb: TracebackType,
+    ) -> None:
+        """Close the database, and store the state after a delivery, also after one that raised.
+
+        Raises:
+            StateError: It could not be stored; a delivery's own error carries that as a note.
+        """
+        super().__exit__(exc_type, exc_val, exc_tb)
+        session = session_of(self) if self._delivered else None
+        self._delivered = False
+        if session is None or session.pinned:
+            return
+        try:
+            session.store(completed=self._completed)
+        except StateError as error:
+            raised: BaseException | None = exc_val  # dlt annotates it without None
+            if raised is None:
+                raise
+            raised.add_note(str(error))
+            _log.error("%s", error)
+
     def complete_load(self, load_id: str) -> None:
         """Deliver, or keep what a later delivery must know, then mark the load as complete.
 
@@ -111,7 +145,30 @@ class ReplenitClient(DuckDbClient):
                 if package is None or package.stops_first():
                     raise
                 _log.error("Delivery is parked, staging goes on: %s", error)
-        super().complete_load(load_id)
+        # It is, when only the state could not be stored after it the last time.
+        if not self._is_complete(load_id):
+            super().complete_load(load_id)
+        self._completed = frozenset({load_id})
+        self._sync_again()
+
+    def delivers(self) -> None:
+        """Note that the files change from now on, so that the state is stored when they close."""
+        self._delivered = True
+
+    def _is_complete(self, load_id: str) -> bool:
+        if not self.config.state_url:
+            return False
+        loads = self.sql_client.make_qualified_table_name(self.schema.loads_table_name)
+        found = self.sql_client.execute_sql(
+            f"SELECT 1 FROM {loads} WHERE load_id = %s AND status = 0", load_id
+        )
+        return bool(found)
+
+    def _sync_again(self) -> None:
+        """Let the next run of this pipeline read the state that a fetched package brought along."""
+        session, pipeline = session_of(self), active_pipeline()
+        if session and session.fetched_packages and pipeline:
+            pipeline._state_restored = False  # noqa: SLF001 - there is no public way
 
     def _deliver(self, package: LoadPackage | None) -> None:
         tables = package.tables_written(self.schema) if package else None

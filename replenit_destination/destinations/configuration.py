@@ -34,7 +34,11 @@ DESTINATION_TYPE = "replenit_destination.destinations.replenit"
 
 _FOLDER = "replenit_data"
 _MAPPING_PLACE = "the path of a TOML file, or the name of a preset such as `shopify`"
-_ANSWERS = {"deliver": ("load", "manual"), "on_rejected": ("warn", "raise", "report")}
+_ANSWERS = {
+    "deliver": ("load", "manual"),
+    "on_rejected": ("warn", "raise", "report"),
+    "state": ("full", "light"),
+}
 
 
 @configspec
@@ -139,6 +143,17 @@ class ReplenitClientConfiguration(
     """How long to wait for a database that another process has open. Default 300."""
     on_rejected: str = "warn"
     """Refused documents: `warn` lists them, `raise` lets `push` raise after all else is done."""
+
+    state_url: str | None = None
+    """Where the state is fetched from and stored to: `s3://…`, `gs://…`, `az://…`, `file:///…`."""
+    state: str = "full"
+    """What of the staging database travels: `full` all of it, `light` what is still needed."""
+    state_key: TSecretStrValue | None = None
+    """Encrypts the state before it leaves: 32 bytes in base64, from `dlt replenit state key`."""
+    state_options: dict[str, Any] | None = None
+    """What fsspec's file system takes, such as `endpoint_url`; keys best in `secrets.toml`."""
+    state_keep: int = 3
+    """How many stored generations stay. Default 3."""
 
     engine: Annotated[Any | None, NotResolved()] = None
     """The function that delivers, `engine.run.push` by default; for tests and other means."""

@@ -13,6 +13,8 @@ from dlt.common.runtime import signals
 from replenit_destination.destinations.notifications import notified
 from replenit_destination.destinations.privacy import keep_private
 from replenit_destination.destinations.setup import Setup
+from replenit_destination.destinations.state_light import refuse_left_out
+from replenit_destination.destinations.state_sessions import session_of
 from replenit_destination.exceptions import MappingError, SettingsError
 
 if TYPE_CHECKING:
@@ -58,8 +60,14 @@ def _deliver(
     from replenit_destination.engine.clock import SystemClock
     from replenit_destination.targets.replenit.api import HttpTransport
 
+    session = session_of(client)
+    if session:
+        client.delivers()
+        session.verify()
     setup = Setup.of(client, pipeline, tables_written=tables_written, **options)
     config = setup.config
+    if session:
+        refuse_left_out(setup)
     engine = config.engine or run.push
     keep_private(setup.ledger.parent)
     with ExitStack() as held:
@@ -73,7 +81,7 @@ def _deliver(
             clock=SystemClock(),
             random=random.SystemRandom(),
             # dlt holds back the first Ctrl-C or TERM and raises nothing in here: the engine asks.
-            stop=signals.was_signal_received,
+            stop=lambda: signals.was_signal_received() or bool(session and session.lost),
             progress=_progress(pipeline),
         )
     return report
@@ -88,6 +96,7 @@ def remember(client: ReplenitClient, pipeline: Pipeline | None) -> None:
     from replenit_destination.engine import run
     from replenit_destination.engine.clock import SystemClock
 
+    client.delivers()
     try:
         setup = Setup.of(client, pipeline)
         run.remember(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["replenit"]
 
-_SECRETS = ("api_key", "credentials")
+_SECRETS = ("api_key", "credentials", "state_key", "state_options")
 _SECRET_ADDRESSES = ("ping_url", "webhook_url", "slack_url")
 
 
