@@ -16,6 +16,7 @@ from dlt.common.pipeline import PipelineContext
 from dlt.common.schema.utils import get_first_column_name_with_prop
 
 from replenit_destination.destinations.privacy import keep_private
+from replenit_destination.engine.sql import nearest
 from replenit_destination.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -78,11 +79,13 @@ class Setup:
         config = client.config
         settings = config.target_settings()
         target = ReplenitTarget(settings)
+        mapping = config.delivery_mapping().entities(target.entities, presets=PRESETS)
+        _refuse_unknown(options.get("entities") or (), mapping)
         return cls(
             config=config,
             settings=settings,
             target=target,
-            mapping=config.delivery_mapping().entities(target.entities, presets=PRESETS),
+            mapping=mapping,
             staged=_staged(client, pipeline, tables_written),
             ledger=config.ledger_path,
             options=_options(config, options),
@@ -163,6 +166,17 @@ def client_of(pipeline: Pipeline) -> ReplenitClient:
         )
         raise SettingsError(message)
     return client
+
+
+def _refuse_unknown(entities: Iterable[str], mapping: Iterable[str]) -> None:
+    """Refuse a misspelt entity, of which nothing would be delivered without a word."""
+    known = list(mapping)
+    for name in entities:
+        if name not in known:
+            near = nearest(name, known)
+            hint = f" (did you mean `{near}`?)" if near else ""
+            message = f"no entity `{name}` in the mapping{hint}; it has {', '.join(known)}"
+            raise SettingsError(message)
 
 
 def _staged(

@@ -160,12 +160,23 @@ class Desk:
         self.seen = self.box.journal.total
         return [_call(entry) for entry in entries]
 
+    def sent(self) -> list[tuple[str, str, list[str]]]:
+        """Return the requests since the last question: method, path without tenant, and keys."""
+        entries = [entry for entry in self.box.requests() if entry.number > self.seen]
+        self.seen = self.box.journal.total
+        return [(*_path(entry), _call(entry)[2]) for entry in entries]
+
     def held(self) -> dict[str, set[str]]:
         return {entity: set(documents) for entity, documents in self.box.state().items()}
 
     def _where(self, command: str) -> list[str]:
         free = {"schema", "sandbox"}
         return [] if command in free else ["--pipelines-dir", str(self.here / "pipelines")]
+
+
+def _path(entry: Any) -> tuple[str, str]:
+    parts = entry.path.strip("/").split("/")
+    return entry.method, "/".join([parts[0], *parts[2:]])
 
 
 def _call(entry: Any) -> tuple[str, str, list[str]]:
