@@ -38,7 +38,7 @@ def main() -> None:
         try:
             task.execute({})
         except AirflowException as error:
-            print(f"{type(error).__name__}: {error}")
+            sys.stdout.write(f"{type(error).__name__}: {error}\n")
         killing.join()
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from replenit_destination.destinations.project import make_project
+
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "pipelines"))
 
@@ -110,31 +112,44 @@ def test_another_stretch_begins_anew(
     assert {chunk.state for chunk in Backfill(Asked(**{**asked, **changed})).chunks} == {"waiting"}
 
 
+def project_notebook(folder: Path) -> str:
+    """The notebook in a project of its own: marimo writes files beside it."""
+    return str(make_project("shopify", folder / "shop").folder / "backfill.py")
+
+
 def test_notebook_is_sound_and_exports(tmp_path: Path) -> None:
     """`marimo check` finds nothing; as .ipynb it is a valid Jupyter notebook."""
     import nbformat
 
+    notebook = project_notebook(tmp_path)
     out = tmp_path / "backfill.ipynb"
     for command in (
-        [*MARIMO, "check", "--strict", str(NOTEBOOK)],
-        [*MARIMO, "export", "ipynb", str(NOTEBOOK), "-o", str(out)],
+        [*MARIMO, "check", "--strict", notebook],
+        [*MARIMO, "export", "ipynb", notebook, "-o", str(out)],
     ):
         done = subprocess.run(
             command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
-    notebook = nbformat.read(out, as_version=4)
-    nbformat.validate(notebook)
-    assert any("Backfill(asked)" in cell.source for cell in notebook.cells)
+    exported = nbformat.read(out, as_version=4)
+    nbformat.validate(exported)
+    assert any("Backfill(asked)" in cell.source for cell in exported.cells)
 
 
 def test_notebook_shows_its_controls_and_waits_for_the_button(tmp_path: Path) -> None:
     """In a browser nothing is delivered before somebody presses the button."""
-    out = tmp_path / "page.html"
+    notebook, out = project_notebook(tmp_path), tmp_path / "page.html"
     done = subprocess.run(
-        [*MARIMO, "export", "html", str(NOTEBOOK), "-o", str(out), "--no-include-code"],
+        [
+            *MARIMO,
+            "export",
+            "html",
+            project_notebook(tmp_path),
+            "-o",
+            str(out),
+            "--no-include-code",
+        ],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(NOTEBOOK.parent)},
         capture_output=True,
         text=True,
         timeout=60,
