@@ -144,7 +144,7 @@ def test_notebook_shows_its_controls_and_waits_for_the_button(tmp_path: Path) ->
             *MARIMO,
             "export",
             "html",
-            project_notebook(tmp_path),
+            notebook,
             "-o",
             str(out),
             "--no-include-code",
