@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "Command", "configure", "load", "main", "run"]
 
 COMMANDS: tuple[str, ...] = (
-    *("init", "plan", "push", "status", "explain", "verify"),
+    *("init", "check", "plan", "push", "status", "explain", "verify"),
     *("quarantine", "report", "forget", "sandbox"),
 )
 """In the order of a person's day; each is a module of `cli.commands`, `_` for `-`."""
