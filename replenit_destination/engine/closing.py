@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from replenit_destination.engine.adopted import NOT_ADOPTED
 from replenit_destination.engine.alarms import refusal_alarms
 from replenit_destination.engine.documents import key_hash
 from replenit_destination.engine.freshness import freshness_alarms, newest_load, standings
@@ -68,6 +69,7 @@ def conclude(
         for entity, count, keys in ledger.connection.execute(
             "SELECT entity, count(*), list(key ORDER BY key)[:3]"
             f" FROM {ledger.schema}.entry WHERE account = ? AND sent AND NOT confirmed"
+            f" AND {NOT_ADOPTED}"
             " GROUP BY ALL",
             [ledger.account],
         ).fetchall()
