@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from replenit_destination.engine.binding import Tables
-from replenit_destination.engine.ledger import Ledger
+from replenit_destination.engine.own_ledger import ledger_of
 from replenit_destination.engine.rehearsal import rehearsing
 from replenit_destination.engine.schema_hold import SchemaHold
 from replenit_destination.engine.sql import relation
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from replenit_destination.engine.clock import Clock
+    from replenit_destination.engine.ledger import Ledger
     from replenit_destination.engine.mapping import EntityMapping
     from replenit_destination.engine.options import PushOptions
     from replenit_destination.engine.staging import Staged
@@ -76,16 +77,7 @@ def inspect(
         rehearsing(staged, target, ledger=ledger, clock=clock, options=options) as rehearsal,
         workplace(rehearsal.staged, rehearsal.ledger, clock=clock, options=options) as place,
     ):
-        book = Ledger(
-            place.file,
-            target=target.name,
-            host=target.host,
-            tenant=target.tenant,
-            run="inspection",
-            fingerprint="",
-            specs=target.entities,
-            clock=clock,
-        )
+        book = ledger_of(place.file, target, clock)
         book.fold()
         found = Inspection(runs=_runs(book))
         found.sent = {name: one["sent"] for name, one in book.counts().items() if one["sent"]}
