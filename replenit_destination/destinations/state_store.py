@@ -184,13 +184,15 @@ class StateStore:
             SettingsError: The storage lets two create one object.
         """
         with self._faults():
-            held = self.open_claim()
+            # One look decides: the next number may be claimed when the one seen last is settled.
+            last = max(self._numbers("claim", "manifest"), default=0)
+            held = self.claim(last) if last and not self.manifest(last) else None
             if held and not force and held.alive(self._clock.now()):
                 raise StateBusyError(self._busy(held))
             if held:
                 # Fails when its runner settles the number in this very moment: all is well then.
                 self._settle(Manifest(held.number, held.token))
-            number = max(self._numbers("claim", "manifest"), default=0) + 1
+            number = last + 1
             now = self._clock.now()
             token = secrets.token_hex(8)
             claim = Claim(number, token, Process.current(), now, now + LEASE_SECONDS)
