@@ -13,6 +13,8 @@ with app.setup:
     from chunks import Asked, Backfill, parse, sources
     from launch import finish
 
+    from replenit_destination.engine.plan_markdown import plan_markdown
+
 
 @app.cell(hide_code=True)
 def _():
@@ -73,14 +75,27 @@ def _(budget, days, demo, restart, since, source, typed, until):
 
 @app.cell
 def _(script):
+    price = mo.ui.run_button(label="Read the next piece and show its price")
     go = mo.ui.run_button(label="Deliver")
-    mo.output.replace(None if script else go)
-    return (go,)
+    mo.output.replace(None if script else mo.hstack([price, go], justify="start"))
+    return go, price
 
 
 @app.cell
-def _(asked, go, job, script):
-    mo.stop(not script and not go.value)
+def _(asked, go, job, price, script):
+    planning = asked.plan or price.value
+    mo.stop(not (planning or script or go.value))
+
+    def show_plan(chunk, plan):
+        print(f"{chunk.label}: {plan.headline}", flush=True)
+
+    def look():
+        found = job.plan()
+        if found is None:
+            print("Every piece is delivered.")
+        else:
+            show_plan(*found)
+            mo.output.append(mo.md(plan_markdown(found[1])))
 
     def deliver():
         with mo.status.progress_bar(total=len(job.chunks), remove_on_exit=True) as bar:
@@ -88,12 +103,12 @@ def _(asked, go, job, script):
             def show(chunk, done, total):
                 bar.update(0, subtitle=f"{chunk.label}: {done:,} of {total:,} documents")
 
-            for chunk in job.run(show):
+            for chunk in job.run(show, show_plan):
                 bar.update()
                 print(f"{chunk.label}: {chunk.state}, {chunk.requests} requests", flush=True)
         return job.outcome()
 
-    code = finish(deliver, asked.report, *job.script.SOURCE_ERRORS)
+    code = finish(look if planning else deliver, asked.report, *job.script.SOURCE_ERRORS)
     return (code,)
 
 
@@ -101,7 +116,7 @@ def _(asked, go, job, script):
 def _(code, job):
     ended = job.outcome()
     mo.md(f"**Exit code {code}**\n\n```text\n{ended.summary}\n```")
-    return (ended,)
+    return
 
 
 @app.cell

@@ -25,8 +25,12 @@ import dlt
 from dlt.common.runtime.collector import Collector
 from launch import DEMO_FOLDER, moment, names
 
+from replenit_destination.destinations.plan import plan
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from replenit_destination.engine.plan import Plan
 
 __all__ = ["Asked", "Backfill", "Chunk", "Outcome", "parse", "sources"]
 
@@ -52,6 +56,7 @@ class Asked:
         entities: Only these; empty is all.
         demo: From the sample to the sandbox, both on this machine.
         restart: Forget what an earlier run has done.
+        plan: Send nothing; stage the next piece and show what it would cost.
         options: More options of the source's script.
     """
 
@@ -63,6 +68,7 @@ class Asked:
     entities: tuple[str, ...] = ()
     demo: bool = False
     restart: bool = False
+    plan: bool = False
     options: tuple[str, ...] = ()
     report: Path | None = None
 
@@ -147,7 +153,7 @@ class Backfill:
     def run(
         self,
         on_progress: Callable[[Chunk, int, int], None] | None = None,
-        on_staged: Callable[[Chunk, dlt.Pipeline], None] | None = None,
+        on_planned: Callable[[Chunk, Plan], None] | None = None,
     ) -> Iterator[Chunk]:
         """Deliver piece by piece, and yield each when it changed its state.
 
@@ -155,7 +161,7 @@ class Backfill:
 
         Args:
             on_progress: Called with a piece, the documents delivered of it, and their total.
-            on_staged: Called when a piece's rows are staged and none of it is sent.
+            on_planned: Called with a piece and its plan when it is staged and none of it is sent.
         """
         for chunk in self.chunks:
             left = self._left()
@@ -163,10 +169,26 @@ class Backfill:
                 continue
             if left == 0:
                 return
-            self._deliver(chunk, left, on_progress, on_staged)
+            self._deliver(chunk, left, on_progress, on_planned)
             yield chunk
             if chunk.state != DELIVERED:
                 return
+
+    def plan(self) -> tuple[Chunk, Plan] | None:
+        """Read and stage the next piece, send nothing, and return it with its plan.
+
+        None when every piece is delivered.
+        """
+        planned: list[Plan] = []
+        for chunk in self.chunks:
+            if chunk.state != DELIVERED:
+
+                def staged(pipeline: dlt.Pipeline, chunk: Chunk = chunk) -> None:
+                    planned.append(self._planned(chunk, pipeline))
+
+                self._run(chunk, None, staged, stage_only=True)
+                return chunk, planned[0]
+        return None
 
     def outcome(self) -> Outcome:
         """Return how it stands."""
@@ -187,22 +209,15 @@ class Backfill:
         chunk: Chunk,
         left: int | None,
         on_progress: Callable[[Chunk, int, int], None] | None,
-        on_staged: Callable[[Chunk, dlt.Pipeline], None] | None,
+        on_planned: Callable[[Chunk, Plan], None] | None,
     ) -> None:
-        options = self.script.parse(self._arguments(chunk, left))
-        # Rows that are staged are not read again: what is left of them is in the ledger.
-        options.read = chunk.state == WAITING
-
         def staged(pipeline: dlt.Pipeline) -> None:
-            chunk.state = STAGED
-            self._keep()
-            if on_staged:
-                on_staged(chunk, pipeline)
+            if on_planned:
+                on_planned(chunk, self._planned(chunk, pipeline))
             if on_progress:
                 pipeline.collector = _Progress(lambda *counts: on_progress(chunk, *counts))
 
-        options.on_staged = staged
-        report = (self.script.demo if options.demo else self.script.live)(options)
+        report = self._run(chunk, left, staged)
         self.last = report
         self.requests += report.requests
         chunk.requests += report.requests
@@ -213,11 +228,39 @@ class Backfill:
             chunk.state = DELIVERED
         self._keep()
 
+    def _run(
+        self,
+        chunk: Chunk,
+        left: int | None,
+        on_staged: Callable[[dlt.Pipeline], None],
+        *,
+        stage_only: bool = False,
+    ) -> Any:
+        options = self.script.parse(self._arguments(chunk, left))
+        # Rows that are staged are not read again: what is left of them is in the ledger.
+        options.read = chunk.state == WAITING
+        options.stage_only = stage_only
+
+        def staged(pipeline: dlt.Pipeline) -> None:
+            chunk.state = STAGED
+            self._keep()
+            on_staged(pipeline)
+
+        options.on_staged = staged
+        return (self.script.demo if options.demo else self.script.live)(options)
+
+    def _planned(self, chunk: Chunk, pipeline: dlt.Pipeline) -> Plan:
+        # What is planned is the whole piece; the budget only says where it stops.
+        return plan(pipeline, entities=self._entities(chunk) or None, full=not chunk.since or None)
+
+    def _entities(self, chunk: Chunk) -> tuple[str, ...]:
+        return self.asked.entities if chunk.since else ("products",)
+
     def _arguments(self, chunk: Chunk, left: int | None) -> list[str]:
         given = ["--since", chunk.since] if chunk.since else ["--full"]
         given += ["--until", chunk.until] if chunk.until else []
         given += ["--demo"] if self.asked.demo else []
-        entities = self.asked.entities if chunk.since else ("products",)
+        entities = self._entities(chunk)
         given += ["--entities", ",".join(entities)] if entities else []
         given += ["--max-requests", str(left)] if left is not None else []
         return [*given, *self.asked.options]
@@ -313,6 +356,9 @@ def parse(arguments: Sequence[str]) -> Asked:
     parser.add_argument("--chunk-days", type=int, default=30, metavar="N", help="default 30")
     parser.add_argument("--max-requests", type=int, metavar="N", help="in this run; then code 3")
     parser.add_argument("--entities", type=names, metavar="NAMES", default=[], help="only these")
+    parser.add_argument(
+        "--plan", action="store_true", help="stage the next piece and show its price, send nothing"
+    )
     parser.add_argument("--restart", action="store_true", help="forget what is done")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the outcome as JSON")
     parser.add_argument("options", nargs="*", help="after --: more options of the source's script")
@@ -328,6 +374,7 @@ def parse(arguments: Sequence[str]) -> Asked:
         entities=tuple(given.entities),
         demo=given.demo,
         restart=given.restart,
+        plan=given.plan,
         options=tuple(given.options),
         report=given.report,
     )

@@ -55,13 +55,14 @@ def test_backfill_goes_on_after_a_budget_and_after_term_and_leaves_nothing(tmp_p
     code, said = finished(start(tmp_path, *BACKFILL, "--max-requests", "3"))
     assert (code, sum(chunk["requests"] for chunk in kept(tmp_path))) == (3, 3), said
     assert [chunk["state"] for chunk in kept(tmp_path)] == ["delivered", "staged", "waiting"]
+    assert "all products: a push now would send 1 request " in said
 
     running = start(tmp_path, *BACKFILL)
     assert running.stdout is not None
     line = running.stdout.readline()
     running.send_signal(signal.SIGTERM)
     code, said = finished(running)
-    assert "2026-10-16 to 2026-11-01: delivered" in line
+    assert "2026-10-16 to 2026-11-01: a push now would send" in line
     assert code == STOPPED, said
 
     code, said = finished(start(tmp_path, *BACKFILL, "--report", "report.json"))
@@ -110,6 +111,21 @@ def test_another_stretch_begins_anew(
     job._keep()
     assert {chunk.state for chunk in Backfill(Asked(**asked)).chunks} == {DELIVERED}
     assert {chunk.state for chunk in Backfill(Asked(**{**asked, **changed})).chunks} == {"waiting"}
+
+
+def test_piece_costs_what_its_plan_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`plan` reads and stages the piece and sends nothing; `run` then sends what was planned."""
+    monkeypatch.chdir(tmp_path)
+    job = Backfill(Asked("csv", since=datetime(2020, 1, 1, tzinfo=UTC), days=9000, demo=True))
+    planned = job.plan()
+    assert planned is not None
+    chunk, plan = planned
+    assert (chunk.state, job.requests) == ("staged", 0)
+    shown: list[str] = []
+    (done,) = job.run(on_planned=lambda chunk, plan: shown.append(plan.headline))
+    assert (done.state, done.requests, done.documents) == (DELIVERED, plan.price.requests, 489)
+    assert shown == [plan.headline]
+    assert job.plan() is None
 
 
 def project_notebook(folder: Path) -> str:
