@@ -36,15 +36,17 @@ def plan_markdown(plan: Plan) -> str:
     ]
     if changed := plan.changed_rows(_FIELDS):
         parts.append("Updates by field:")
-        parts.append(_table(["entity", "field", "documents"], changed))
+        parts.append(_table(["entity", "field", "documents"], changed, texts=2))
     if details := [one.strip() for one in plan.report.details]:
         parts.append("\n".join(f"- {_escaped(' '.join(one.split()))}" for one in details))
     parts.append(f"Quota now: {'; '.join(map(str, plan.price.windows))}.")
     return "\n\n".join(parts) + "\n"
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [columns, ["---", *("---:" for _ in columns[1:])], *rows]
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, texts: int = 1) -> str:
+    """Return a table whose columns hold numbers, but for the first ones."""
+    sides = ["---" if place < texts else "---:" for place in range(len(columns))]
+    lines = [columns, sides, *rows]
     return "\n".join(f"| {' | '.join(_escaped(str(cell)) for cell in line)} |" for line in lines)
 
 

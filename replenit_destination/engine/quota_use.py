@@ -43,7 +43,7 @@ class WindowUse:
         }
 
     def __str__(self) -> str:
-        return f"{self.used} of {self.allowed} in {self.seconds:g} s used, {self.free} free"
+        return f"{self.used:,} of {self.allowed:,} in {self.seconds:g} s used, {self.free:,} free"
 
 
 def window_uses(

@@ -58,7 +58,7 @@ def test_plan_speaks_to_people_and_to_pull_requests(delivered: Desk) -> None:
     assert text.code == 0
     assert text.out.startswith("A push now would send 1 request (")
     assert " ".join(text.out.splitlines()[2].split()) == "customers 1 1 2 0 1"
-    assert "Quota now: 3 of 80 in 60 s used, 77 free; 3 of 4000 in 3600 s used" in text.out
+    assert "Quota now: 3 of 80 in 60 s used, 77 free; 3 of 4,000 in 3600 s used" in text.out
 
     comment = delivered.type("plan", "--markdown").out
     assert comment.startswith("### Replenit plan: a push now would send 1 request (")
