@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -21,7 +22,7 @@ __all__ = ["COMMANDS", "Command", "configure", "load", "main", "run"]
 
 COMMANDS: tuple[str, ...] = (
     *("init", "check", "plan", "push", "status", "explain", "verify"),
-    *("quarantine", "report", "forget", "sandbox"),
+    *("quarantine", "report", "forget", "state", "sandbox"),
 )
 """In the order of a person's day; each is a module of `cli.commands`, `_` for `-`."""
 
@@ -96,7 +97,10 @@ def run(options: argparse.Namespace, console: Console | None = None) -> int:
     """Run the chosen command and return the exit code."""
     console = console or Console(json=options.json)
     try:
-        return load(options.replenit_command).run(options, console)
+        try:
+            return load(options.replenit_command).run(options, console)
+        finally:
+            _settle_states()
     except ActivationError as error:
         console.tell(str(error))
         return 2
@@ -107,6 +111,13 @@ def run(options: argparse.Namespace, console: Console | None = None) -> int:
     except KeyboardInterrupt:
         console.tell("Interrupted.")
         return 130
+
+
+def _settle_states() -> None:
+    """Store what a command changed behind `state_url`, or let others have it."""
+    sessions = sys.modules.get("replenit_destination.destinations.state_sessions")
+    if sessions is not None:
+        sessions.settle_all()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
