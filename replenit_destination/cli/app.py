@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "Command", "configure", "load", "main", "run"]
 
 COMMANDS: tuple[str, ...] = (
-    *("init", "check", "plan", "push", "status", "explain", "verify"),
-    *("quarantine", "report", "forget", "state", "sandbox"),
+    *("init", "check", "plan", "push", "retry", "pause", "resume", "status", "explain", "verify"),
+    *("quarantine", "adopt", "reset-tenant", "offboard", "report", "forget", "state", "sandbox"),
 )
 """In the order of a person's day; each is a module of `cli.commands`, `_` for `-`."""
 

@@ -32,7 +32,15 @@ if TYPE_CHECKING:
     from replenit_destination.targets.replenit.configuration import ReplenitSettings
     from replenit_destination.targets.replenit.target import ReplenitTarget
 
-__all__ = ["PRESETS", "Setup", "active_pipeline", "client_of", "find_pipeline", "opened"]
+__all__ = [
+    "PRESETS",
+    "Setup",
+    "active_pipeline",
+    "client_of",
+    "find_pipeline",
+    "opened",
+    "push_options",
+]
 
 PRESETS = Path(__file__).parents[1] / "targets" / "replenit" / "presets"
 _BULK_CHANGES = ("products.variants.Stock",)  # stock is counted anew every day
@@ -88,7 +96,7 @@ class Setup:
             mapping=mapping,
             staged=_staged(client, pipeline, tables_written),
             ledger=config.ledger_path,
-            options=_options(config, options),
+            options=push_options(config, **options),
         )
 
 
@@ -209,7 +217,8 @@ def _hard_deletes(schemas: Iterable[Schema]) -> dict[str, str]:
     return found
 
 
-def _options(config: ReplenitClientConfiguration, overrides: dict[str, Any]) -> PushOptions:
+def push_options(config: ReplenitClientConfiguration, **overrides: Any) -> PushOptions:
+    """Return the configured options, with those that differ; None does not."""
     from replenit_destination.engine.run import PushOptions
 
     budgets = ("workers", "quota_share", "max_requests", "max_seconds", "lock_wait_seconds")
