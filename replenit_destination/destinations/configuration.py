@@ -139,6 +139,8 @@ class ReplenitClientConfiguration(
     """Send although the source's tables or a field of many documents changed. Best for one run."""
     bulk_changes: list[str] | None = None
     """Fields that change in many documents at once by nature. Default `products.variants.Stock`."""
+    delivery_log: bool = True
+    """Whether the ledger logs, by keyed hashes, what is sent about people. Default true."""
     lock_wait_seconds: float = 300.0
     """How long to wait for a database that another process has open. Default 300."""
     on_rejected: str = "warn"

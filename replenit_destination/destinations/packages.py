@@ -46,6 +46,11 @@ class LoadPackage:
         self._storage = storage
         self._load_id = load_id
 
+    @property
+    def load_id(self) -> str:
+        """The package's name, as dlt calls it."""
+        return self._load_id
+
     @classmethod
     def current(cls) -> LoadPackage | None:
         """Return the package dlt is completing, or None outside of a load."""

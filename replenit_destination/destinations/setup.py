@@ -15,6 +15,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 from dlt.common.schema.utils import get_first_column_name_with_prop
 
+from replenit_destination.destinations.packages import LoadPackage
 from replenit_destination.destinations.privacy import keep_private
 from replenit_destination.engine.sql import nearest
 from replenit_destination.exceptions import SettingsError
@@ -198,12 +199,14 @@ def _staged(
     # Only set when dlt gives each schema a dataset of its own; the default schema's is the
     # pipeline's.
     default = schemas.get(client.config.default_schema_name or "", client.schema)
+    package = LoadPackage.current()
     return Staged(
         database=client.config.database or Path(":external:"),
         dataset=client.config.normalize_dataset_name(default),
         staging_dataset=client.config.normalize_staging_dataset_name(default),
         hard_deletes=_hard_deletes(schemas.values()),
         tables_written=tables_written,
+        load_id=package.load_id if package else None,
         connection=client.sql_client.native_connection,
     )
 
@@ -224,7 +227,7 @@ def push_options(config: ReplenitClientConfiguration, **overrides: Any) -> PushO
     budgets = ("workers", "quota_share", "max_requests", "max_seconds", "lock_wait_seconds")
     trouble = ("max_attempts", "retry_budget_seconds", "diagnosis_share")
     holds = ("accept_resend", "accept_schema", "bulk_changes")
-    names = (*budgets, *trouble, *holds)
+    names = (*budgets, *trouble, *holds, "delivery_log")
     configured = {name: config[name] for name in names if config[name] is not None}
     given = {"bulk_changes": _BULK_CHANGES, "alarms": config.alarm_rules, **configured} | {
         name: value for name, value in overrides.items() if value is not None

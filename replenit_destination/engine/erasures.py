@@ -118,7 +118,7 @@ class Erasures:
         ).fetchone()
         return row != (0,)
 
-    def pending(self) -> list[Removal]:
+    def pending(self) -> Iterable[Removal]:
         """Return what this account's vendor must still delete: people before what is theirs."""
         rows = self.ledger.connection.execute(
             f"SELECT entity, key, identifiers FROM {self.ledger.schema}.erasure_item"

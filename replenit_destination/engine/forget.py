@@ -103,7 +103,7 @@ def erase(
             tenant=target.tenant,
             run=uuid.uuid4().hex,
             fingerprint="",
-            bodies=frozenset(),
+            specs=target.entities,
             clock=clock,
         )
         lessons = Lessons(books)

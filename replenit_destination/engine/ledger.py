@@ -13,17 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from replenit_destination.engine.delivery_log import DeliveryLog
 from replenit_destination.engine.ledger_rows import LedgerRows
 from replenit_destination.engine.sql import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import duckdb
 
     from replenit_destination.engine.clock import Clock
     from replenit_destination.engine.documents import Batch, Document, Outcome
     from replenit_destination.engine.ledger_file import LedgerFile
+    from replenit_destination.engine.target import EntitySpec
 
 __all__ = ["Ledger", "Processed"]
 
@@ -51,9 +53,8 @@ class Ledger:
         tenant: The tenant id.
         run: A name for this run, unique in the file.
         fingerprint: The contract's and mapping's, kept with refusals: a refused document is tried
-            again when it
-            changes.
-        bodies: Entities whose documents are kept whole.
+            again when it changes.
+        specs: The target's entities: whose documents are kept whole, and whose are logged.
         clock: Source of the time written to rows.
     """
 
@@ -66,7 +67,7 @@ class Ledger:
         tenant: str,
         run: str,
         fingerprint: str,
-        bodies: frozenset[str],
+        specs: Iterable[EntitySpec] = (),
         clock: Clock,
     ) -> None:
         self.file = file
@@ -75,7 +76,10 @@ class Ledger:
         self.clock = clock
         self.connection = file.connection
         self.account = self._account(target, host, tenant)
-        self.rows = LedgerRows(run, self.account, fingerprint, bodies)
+        bodies = frozenset(spec.name for spec in specs if spec.retire)
+        self.log = DeliveryLog(specs) if file.log else None
+        people = self.log.people if self.log else frozenset()
+        self.rows = LedgerRows(run, self.account, fingerprint, bodies, people)
         self._appended = self._last_appended()
         self._processed: dict[str, dict[str, dict[str, Processed]]] = {}  # dataset, entity, table
 
@@ -162,6 +166,8 @@ class Ledger:
             statement = self.file.sql(name).replace("{part}", part)
             statement = statement.replace("{intents}", intents).replace("{outcomes}", outcomes)
             self.connection.execute(statement)
+        if self.log:
+            self.log.append(self, intents, outcomes, part)
 
     def _unpack(self, intents: str, outcomes: str) -> None:
         """Move the journal into two tables, in slices: DuckDB parses all it is given at once."""
@@ -361,12 +367,12 @@ class Ledger:
             [reason, self.account, entity],
         )
 
-    def start_run(self) -> None:
-        """Note that this run has begun."""
+    def start_run(self, load_id: str | None = None) -> None:
+        """Note that this run has begun, as a part of a load or by itself."""
         self.connection.execute(
-            f"INSERT INTO {self.schema}.run (run, account, started_at)"
-            " VALUES (?, ?, to_timestamp(?))",
-            [self.run, self.account, self.clock.now()],
+            f"INSERT INTO {self.schema}.run (run, account, started_at, load_id)"
+            " VALUES (?, ?, to_timestamp(?), ?)",
+            [self.run, self.account, self.clock.now(), load_id],
         )
 
     def finish_run(self, report: dict[str, Any]) -> None:

@@ -51,6 +51,8 @@ class LedgerFile:
         self.name = "ledger_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
         self.schema = f"{quote(self.name)}.main"
         self.connection = connection.cursor()
+        self.log = True
+        """Whether what is sent about people is logged."""
         self.purged = False
         """Whether rows were deleted whose bytes must not stay in the file."""
         self._attach(" (READ_ONLY)" if readonly else "")

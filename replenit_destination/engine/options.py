@@ -44,6 +44,7 @@ class PushOptions:
         confirm: Send again what the vendor took without counting it, to find out which it was.
         quota_share: Part of the account's quota to use.
         memory_limit: DuckDB's, while this runs.
+        delivery_log: Whether what is sent about people is logged.
         lock_wait_seconds: How long to wait for a database that another process has open.
         alarms: From when on the report warns.
     """
@@ -69,6 +70,7 @@ class PushOptions:
     confirm: bool = False
     quota_share: float = 0.8
     memory_limit: str = "512MB"
+    delivery_log: bool = True
     lock_wait_seconds: float = 300.0
     alarms: AlarmRules = field(default_factory=AlarmRules)
 

@@ -64,7 +64,7 @@ def ledger_of(file: LedgerFile, target: Target, clock: Clock) -> Ledger:
         tenant=target.tenant,
         run=uuid.uuid4().hex,
         fingerprint="",
-        bodies=frozenset(spec.name for spec in target.entities if spec.retire),
+        specs=target.entities,
         clock=clock,
     )
 

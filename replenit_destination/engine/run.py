@@ -107,7 +107,7 @@ def push(
             clock=clock,
             random=random,
             stop=stop,
-            give_way=lambda: place.give_way(delivery.tally),
+            give_way=lambda: place.give_way(delivery.tally, run.remaining()),
             progress=progress,
             promotions=run.promotions,
             limits=run.limits,
@@ -171,7 +171,7 @@ class Run:
             tenant=target.tenant,
             run=self.mark + uuid.uuid4().hex,
             fingerprint=self.fingerprint,
-            bodies=frozenset(name for name, spec in self.specs.items() if spec.retire),
+            specs=target.entities,
             clock=clock,
         )
         self.promotions = self.ledger.promotions()
@@ -191,7 +191,7 @@ class Run:
         self.report.tally = delivery.tally
         with self._timed("recover"):
             self.ledger.fold()
-            self.ledger.start_run()
+            self.ledger.start_run(self.staged.load_id)
             self.held = self.ledger.counts()
             self.pause = pause_now(self.ledger)
             self.report.notices += [str(self.pause)] if self.pause else []

@@ -28,6 +28,7 @@ class Staged:
         staging_dataset: Where the last merge's rows are, hard-deleted ones among them.
         hard_deletes: Table → its hard-delete column.
         tables_written: What the load that calls has written; None when unknown.
+        load_id: The load that calls; None for a push by itself.
         connection: A connection to borrow; the run works on cursors of its own.
     """
 
@@ -36,6 +37,7 @@ class Staged:
     staging_dataset: str | None = None
     hard_deletes: Mapping[str, str] = field(default_factory=dict)
     tables_written: frozenset[str] | None = None
+    load_id: str | None = None
     connection: duckdb.DuckDBPyConnection | None = None
 
 

@@ -32,6 +32,7 @@ class Status:
 
     `step` is one of the report's (`recover`, `diff`, `deliver`, `record`), `stage` what is being
     delivered, such as `orders`. `documents` and `requests` are those of this run so far,
+    `remaining` documents and removals have no verdict yet, as far as the comparison told,
     `seconds_waiting_for_quota` is how much of its time it waited for the account's windows. Moments
     are Unix seconds.
     """
@@ -43,6 +44,7 @@ class Status:
     stage: str = ""
     requests: int = 0
     documents: int = 0
+    remaining: int = 0
     seconds_waiting_for_quota: float = 0.0
 
     def running(self, now: float) -> bool:
@@ -91,14 +93,20 @@ class StatusFile:
         self._status = replace(self._status, step=step, stage=stage)
         self._write()
 
-    def refresh(self, tally: Tally) -> None:
-        """Tell the counts, at most once a second."""
+    def refresh(self, tally: Tally, remaining: int = 0) -> None:
+        """Tell the counts, at most once a second.
+
+        Args:
+            tally: What the delivery has counted.
+            remaining: Documents and removals without a verdict.
+        """
         if self._clock.monotonic() - self._written < REFRESH_SECONDS:
             return
         self._status = replace(
             self._status,
             requests=tally.requests,
             documents=tally.verdicts.total(),
+            remaining=remaining,
             seconds_waiting_for_quota=round(tally.seconds_waiting_for_quota, 3),
         )
         self._write()

@@ -44,9 +44,9 @@ class Workplace:
     status: StatusFile
     turns: tuple[Handover, ...]
 
-    def give_way(self, tally: Tally) -> bool:
+    def give_way(self, tally: Tally, remaining: int) -> bool:
         """Tell how far the delivery is; return whether another process waits for a file."""
-        self.status.refresh(tally)
+        self.status.refresh(tally, remaining)
         return any(each.asked() for each in self.turns)
 
 
@@ -90,6 +90,7 @@ def workplace(
                 closing(wait(ledger, lambda: LedgerFile(connection, ledger))) as file,
                 closing(StatusFile(ledger, clock)) as status,
             ):
+                file.log = options.delivery_log
                 files = [ledger, *([staged.database] if staged.database.is_file() else [])]
                 yield Workplace(connection, file, status, tuple(map(Handover, files)))
         finally:

@@ -39,7 +39,6 @@ def ledger_of(file: LedgerFile, clock: FakeClock, *, tenant: str = "t1") -> Ledg
         tenant=tenant,
         run=uuid.uuid4().hex,
         fingerprint="f",
-        bodies=frozenset(),
         clock=clock,
     )
 

@@ -229,7 +229,6 @@ def ledger(connection: duckdb.DuckDBPyConnection, folder: Path) -> Ledger:
         tenant="t",
         run="r",
         fingerprint="f",
-        bodies=frozenset(),
         clock=FakeClock(),
     )
 

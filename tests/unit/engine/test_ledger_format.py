@@ -64,7 +64,6 @@ def ledger(file: LedgerFile) -> Ledger:
         tenant=TENANT,
         run="third",
         fingerprint="f",
-        bodies=frozenset(),
         clock=FakeClock(),
     )
 
