@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 import dlt
 from dlt.common.exceptions import DltException, SignalReceivedException
 from dlt.common.runtime import signals
+from dlt.common.runtime.collector import NullCollector
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from replenit_destination import ActivationError, SettingsError, push
+from replenit_destination.cli.console import Console
+from replenit_destination.cli.rendering import show_report
+from replenit_destination.destinations.live_progress import LiveProgress
 from replenit_destination.destinations.lost_ledger import lost_ledger
 from replenit_destination.engine.mapping import Mapping
 from replenit_destination.engine.storage import full
@@ -227,6 +231,8 @@ def deliver(pipeline: dlt.Pipeline, source: DltSource, options: argparse.Namespa
     """
     if warning := lost_ledger(pipeline):
         print(f"Warning: {warning}", file=sys.stderr)
+    if isinstance(pipeline.collector, NullCollector):
+        pipeline.collector = LiveProgress()
     if pipeline.has_pending_data:
         # What an interrupted run had staged; dlt would load it in place of the new data.
         pipeline.run()
@@ -272,7 +278,7 @@ def finish(work: Callable[[], Any], report_file: Path | None, *sources: type[Exc
         return _stopped(error, NOT_RUN)
     if report is None:
         return 0
-    print(report.summary)
+    show_report(report, Console())
     if report_file:
         text = json.dumps(report.to_dict(), indent=2, default=str)
         report_file.write_text(f"{text}\n", encoding="utf-8")

@@ -82,7 +82,7 @@ def _deliver(
             random=random.SystemRandom(),
             # dlt holds back the first Ctrl-C or TERM and raises nothing in here: the engine asks.
             stop=lambda: signals.was_signal_received() or bool(session and session.lost),
-            progress=_progress(pipeline),
+            progress=_progress(pipeline, setup),
         )
     return report
 
@@ -107,8 +107,15 @@ def remember(client: ReplenitClient, pipeline: Pipeline | None) -> None:
         _log.warning("The hard deletes of this load are not kept for a later push: %s", error)
 
 
-def _progress(pipeline: Pipeline | None) -> Progress:
+def _progress(pipeline: Pipeline | None, setup: Setup) -> Progress:
+    from replenit_destination.destinations.live_progress import LiveProgress
+    from replenit_destination.engine.clock import SystemClock
     from replenit_destination.engine.progress import NullProgress
+    from replenit_destination.engine.quota_use import window_uses
 
+    if pipeline is not None and isinstance(pipeline.collector, LiveProgress):
+        folder, share = setup.ledger.parent, setup.options.quota_share
+        uses = partial(window_uses, setup.target, folder, clock=SystemClock(), share=share)
+        pipeline.collector.watch(setup.ledger, uses)
     # dlt annotates its optional arguments without None.
     return cast("Progress", pipeline.collector) if pipeline is not None else NullProgress()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from replenit_destination.cli.moments import moment_of
 from replenit_destination.cli.pipelines import add_pipeline, pipeline_of
+from replenit_destination.cli.rendering import show_report
 
 if TYPE_CHECKING:
     import argparse
@@ -60,6 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Deliver, print the report and return its exit code."""
+    from replenit_destination.destinations.live_progress import LiveProgress
     from replenit_destination.destinations.push import push
     from replenit_destination.engine.clock import SystemClock
 
@@ -67,8 +69,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if options.since is not None:
         began = moment_of("--since", options.since, SystemClock().now(), ahead=False)
         since = datetime.fromtimestamp(began, UTC)
+    pipeline = pipeline_of(options)
+    pipeline.collector = LiveProgress(console.err)
     report = push(
-        pipeline_of(options),
+        pipeline,
         entities=options.entity,
         full=options.full or None,
         force=options.force or None,
@@ -81,6 +85,5 @@ def run(options: argparse.Namespace, console: Console) -> int:
         max_requests=options.max_requests,
         max_seconds=options.max_seconds,
     )
-    console.result(report.to_dict())
-    console.show(report.summary)
+    show_report(report, console)
     return report.exit_code
