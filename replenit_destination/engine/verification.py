@@ -67,7 +67,10 @@ class EntityVerification:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a verification found; `unreadable` entities could not be compared at all."""
+    """What a verification found; `unreadable` entities could not be compared at all.
+
+    Their mapping does not fit the tables any more, so they are not among `entities`.
+    """
 
     target: str
     tenant: str
@@ -132,15 +135,18 @@ def verify(
         refused_before = _refused(rehearsal)
         report = rehearsal.push(mapping)
         refused = _refused(rehearsal)
+        unreadable = tuple(one for one in report.held if not one.accept)
+        names = set(report.entities) - {one.entity for one in unreadable}
+        if every.entities is not None:
+            names &= set(every.entities)
         return Verification(
             report.target,
             report.tenant,
             {
                 name: _of_entity(name, report, rehearsal, refused, refused_before)
-                for name in report.entities
-                if every.entities is None or name in every.entities
+                for name in sorted(names)
             },
-            tuple(one for one in report.held if not one.accept),
+            unreadable,
         )
 
 
