@@ -12,7 +12,7 @@ import secrets
 import shutil
 from typing import TYPE_CHECKING
 
-from replenit_destination.engine.sql import queries, quote
+from replenit_destination.engine.sql import queries, quote, relation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,11 +82,21 @@ def upgrade(connection: duckdb.DuckDBPyConnection, name: str, version: int) -> N
             connection.execute(statements.replace("{ledger}", schema))
         if version < 2:
             connection.execute(f"INSERT INTO {schema}.secret VALUES (?, ?)", _pads())
+        _make_views(connection, name)
         connection.execute(f"INSERT INTO {schema}.format VALUES (?, now())", [FORMAT_VERSION])
     except BaseException:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def _make_views(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Make the views of `ledger_views.sql`; they name their tables as seen from inside the file."""
+    before = connection.execute("SELECT current_database(), current_schema()").fetchone() or ()
+    connection.execute(f"USE {quote(name)}.main")
+    for statement in queries(_PACKAGE, "ledger_views.sql").values():
+        connection.execute(statement)
+    connection.execute(f"USE {relation(*before)}")
 
 
 def _pads() -> list[bytes]:
