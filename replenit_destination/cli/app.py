@@ -22,8 +22,8 @@ __all__ = ["COMMANDS", "Command", "configure", "load", "main", "run"]
 
 COMMANDS: tuple[str, ...] = (
     *("init", "check", "plan", "push", "retry", "pause", "resume", "status", "explain", "verify"),
-    *("quarantine", "adopt", "reset-tenant", "offboard", "report", "schema", "forget", "state"),
-    "sandbox",
+    *("quarantine", "adopt", "reset-tenant", "offboard", "report", "schema", "forget", "log"),
+    *("state", "sandbox"),
 )
 """In the order of a person's day; each is a module of `cli.commands`, `_` for `-`."""
 
