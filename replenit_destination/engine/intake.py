@@ -87,15 +87,21 @@ class Intake:
         self._place_released()
         workers = max(1, self._options.workers)
         while self._source is not None and self._worklist.unsent < LOOKAHEAD_BATCHES * workers:
-            if self._keys.deferred >= DEFERRED_AT_MOST:
+            if self._keys.deferred >= DEFERRED_AT_MOST or self._awaits_solo(requests):
                 break
             self._pull(self._source)
         self._recall(requests)
         if self._source is None and self._worklist.unsent == 0:
             self._line_up(self._packer.close())
         batches_done = self._source is None and self._worklist.unsent == 0
-        if batches_done or len(self._solo) >= SOLO_TRIAL:
+        tried = len(self._solo) >= SOLO_TRIAL or self._awaits_solo(requests)
+        if batches_done or tried:
             self._start_solo(requests)
+
+    def _awaits_solo(self, requests: int) -> bool:
+        """Whether the solo lane is full and a few more of its requests may empty it at once."""
+        full = len(self._solo) >= self._options.solo_waiting
+        return full and self._solo.affordable(requests)
 
     def release(self, outcomes: Sequence[Outcome]) -> None:
         """Let the next items of these outcomes' keys have their turn."""

@@ -53,9 +53,13 @@ class SoloLane:
         if isinstance(item, Document):
             self._waiting.append(item)
 
+    def affordable(self, requests: int) -> bool:
+        """Return whether one more may travel in a run with so many requests."""
+        return self.sent < max(self._floor, self._share * requests)
+
     def take(self, requests: int) -> Document | None:
         """Return the next document if one may travel in a run with so many requests."""
-        if not self._waiting or self.sent >= max(self._floor, self._share * requests):
+        if not self._waiting or not self.affordable(requests):
             return None
         self.sent += 1
         return self._waiting.popleft()

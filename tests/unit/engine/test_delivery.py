@@ -245,6 +245,21 @@ def test_solo_class_travels_alone_again_after_a_refusal():
     assert bench.sent[-3:] == [("h0",), ("h1",), ("h2",)]
 
 
+def test_more_of_a_solo_class_than_may_wait_travel_once_it_is_known():
+    items = [document(f"g{n}", solo_class="guest") for n in range(200)]
+    bench = Bench(Service(), options=replace(INLINE, solo_waiting=30))
+    bench.deliver([*items, *documents(20)])
+    assert bench.recorder.counts() == {"accepted": 220}
+    assert len(bench.sent) <= 20 + 21
+
+
+def test_full_solo_lane_keeps_nobody_waiting_when_its_share_is_used_up():
+    items = [document(f"s{n}", solo_class="") for n in range(60)]
+    bench = Bench(Service(), options=replace(INLINE, solo_waiting=10, solo_floor=5, solo_share=0.0))
+    bench.deliver([*items, *documents(30)])
+    assert bench.recorder.counts() == {"accepted": 35, "backlog": 55}
+
+
 def test_solo_lane_takes_no_more_than_its_share():
     items = [document(f"s{n}", solo_class="") for n in range(30)]
     bench = Bench(Service(), options=replace(INLINE, solo_floor=5, solo_share=0.2))
