@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "Command", "configure", "load", "main", "run"]
 
 COMMANDS: tuple[str, ...] = (
-    *("init", "check", "plan", "push", "retry", "pause", "resume", "status", "explain", "verify"),
+    *("init", "probe", "check", "plan", "push", "retry", "pause", "resume", "status", "explain"),
+    "verify",
     *("quarantine", "adopt", "reset-tenant", "offboard", "report", "schema", "forget", "log"),
     *("state", "sandbox"),
 )
