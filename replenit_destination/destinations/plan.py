@@ -8,6 +8,7 @@ from replenit_destination.destinations.setup import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from dlt import Pipeline
@@ -29,6 +30,9 @@ def plan(
     retry: bool | None = None,
     confirm: bool | None = None,
     force: bool | None = None,
+    keys: Sequence[str] | None = None,
+    since: datetime | None = None,
+    refused: bool | None = None,
     max_requests: int | None = None,
     max_seconds: float | None = None,
     pipelines_dir: str | Path | None = None,
@@ -49,6 +53,10 @@ def plan(
         retry: Send quarantined documents again, as they are today.
         confirm: Send again what Replenit took without counting it.
         force: Send everything compared, also what Replenit already has.
+        keys: Look at the documents with these keys only; `entities` must name the one they are of.
+        since: Look at documents only with rows that were loaded since then, and at those that
+            Replenit accepted since then; with a time zone.
+        refused: Look at documents only that stand refused, and try them as they are today.
         max_requests: Requests to spend.
         max_seconds: Seconds to spend.
         pipelines_dir: Where the named pipeline's working folder is; default dlt's own.
@@ -77,6 +85,9 @@ def plan(
         retry=retry,
         confirm=confirm,
         force=force,
+        keys=keys,
+        since=since.timestamp() if since else None,
+        refused=refused,
         max_requests=max_requests,
         max_seconds=max_seconds,
     ) as setup:

@@ -1,8 +1,8 @@
 """Show what a push would do now, and what it would cost; nothing is sent or recorded.
 
-The push is rehearsed on a copy of the ledger, so the numbers are those of the push that follows, if
-Replenit takes every document. The exit code is the push's too. --markdown prints a comment for a
-pull request, without keys and personal data.
+Takes the arguments of `push`. That push is rehearsed on a copy of the ledger, so the numbers are
+those of the push that follows, if Replenit takes every document; the exit code is the push's too.
+--markdown prints a comment for a pull request, without keys and personal data.
 
 Example:
   dlt replenit plan
@@ -11,8 +11,10 @@ Example:
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from replenit_destination.cli.moments import moment_of
 from replenit_destination.cli.pipelines import add_pipeline, pipeline_of
 
 if TYPE_CHECKING:
@@ -32,11 +34,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--entity", action="append", metavar="NAME", help="only this one; may be repeated"
     )
-    parser.add_argument("--full", action="store_true", help="compare everything")
-    parser.add_argument("--force", action="store_true", help="as a push with --force")
-    parser.add_argument("--retry", action="store_true", help="as a push of quarantined documents")
     parser.add_argument(
-        "--allow-removals", action="append", metavar="ENTITY", help="as a push that allows them"
+        "--key", action="append", metavar="KEY", help="only the document with this key"
+    )
+    parser.add_argument("--since", metavar="TIME", help="only what was loaded or accepted since")
+    parser.add_argument("--full", action="store_true", help="compare everything")
+    parser.add_argument("--force", action="store_true", help="send also what Replenit already has")
+    parser.add_argument(
+        "--confirm", action="store_true", help="send again what Replenit took and did not count"
+    )
+    parser.add_argument("--retry", action="store_true", help="try quarantined documents again")
+    parser.add_argument(
+        "--allow-removals", action="append", metavar="ENTITY", help="let withheld removals go"
     )
     for hold in ("resend", "schema"):
         parser.add_argument(f"--accept-{hold}", action="store_true", help=f"let a held {hold} go")
@@ -48,12 +57,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Plan, print it and return the exit code of such a push."""
     from replenit_destination.destinations.plan import plan
+    from replenit_destination.engine.clock import SystemClock
 
+    since = None
+    if options.since is not None:
+        began = moment_of("--since", options.since, SystemClock().now(), ahead=False)
+        since = datetime.fromtimestamp(began, UTC)
     made = plan(
         pipeline_of(options),
         entities=options.entity,
         full=options.full or None,
         force=options.force or None,
+        confirm=options.confirm or None,
+        keys=options.key,
+        since=since,
         retry=options.retry or None,
         allow_removals=options.allow_removals,
         accept_resend=options.accept_resend or None,

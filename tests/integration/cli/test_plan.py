@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,6 +75,19 @@ def test_plan_takes_the_options_of_a_push(delivered: Desk) -> None:
     assert (forced["price"]["requests"], forced["entities"]["orders"]["updated"]) == (1, 3)
     halted = delivered.type("plan", "--force", "--max-requests", "1", "--json")
     assert (halted.code, halted.json["halted"]) == (3, "max_requests")
+
+
+def test_plan_of_named_documents_is_the_push_of_these(delivered: Desk) -> None:
+    delivered.load(orders=[order(1, total=12), order(2, total=13)])
+    words = ("--entity", "orders", "--key", "1", "--since", "1h")
+    planned = delivered.type("plan", *words, "--json").json
+    assert planned["entities"]["orders"]["updated"] == 1
+    assert delivered.type("push", *words, "--json").json["entities"]["orders"]["updated"] == 1
+    assert [keys for _, _, keys in delivered.calls()] == [["1"]]
+
+
+def test_plan_takes_every_argument_that_push_takes() -> None:
+    assert list(signature(plan).parameters) == list(signature(push).parameters)
 
 
 def test_plan_and_verify_are_functions_too(delivered: Desk) -> None:
