@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from replenit_destination.engine.adopted import NOT_ADOPTED
 from replenit_destination.engine.alarms import refusal_alarms
 from replenit_destination.engine.documents import key_hash
+from replenit_destination.engine.erasures import Erasures
 from replenit_destination.engine.freshness import freshness_alarms, newest_load, standings
 from replenit_destination.engine.last_run import keep_last_run
 from replenit_destination.engine.references import absent_references
@@ -62,6 +63,7 @@ def conclude(
         if count := compared[name].forgotten:
             report.entities[name].skipped += count
             report.left_out[name, "skipped", specs[name].key, FORGOTTEN] = count
+    report.notices += Erasures(ledger).notices()
     _warn(report, ledger, compared)
     report.absent = list(absent_references(ledger, specs, entities, standing))
     report.unconfirmed = {

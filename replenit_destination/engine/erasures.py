@@ -144,12 +144,29 @@ class Erasures:
             [erasure],
         ).fetchall()
 
-    def unfinished(self) -> int:
-        """Return how many erasures were cut off before all that is kept here was purged."""
+    def notices(self) -> list[str]:
+        """Return in sentences what is left to do of erasures."""
+        schema = self.ledger.schema
         row = self.ledger.connection.execute(
-            f"SELECT count(*) FROM {self.ledger.schema}.erasure WHERE purged_at IS NULL"
+            f"SELECT (SELECT count(*) FROM {schema}.erasure_item WHERE account = ?),"
+            f" (SELECT max(reason) FROM {schema}.erasure_item WHERE account = ?),"
+            f" (SELECT count(*) FROM {schema}.erasure WHERE purged_at IS NULL)",
+            [self.ledger.account, self.ledger.account],
         ).fetchone()
-        return int(row[0]) if row else 0
+        waiting, reason, cut_off = row or (0, None, 0)
+        found = []
+        if waiting:
+            why = f" ({reason})" if reason else ""
+            found.append(
+                f"{waiting} documents of forgotten people are still to be deleted{why}; "
+                "every push sends that first"
+            )
+        if cut_off:
+            found.append(
+                f"{cut_off} erasures were cut off before all that is kept here was purged; "
+                "run `dlt replenit forget` for the same people again"
+            )
+        return found
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Keep what became of deletions; one that is done leaves its hash in the log only."""

@@ -144,6 +144,11 @@ def test_other_tenants_of_the_ledger_are_told_by_their_next_push(tmp_path: Path)
     ((place, count),) = receipt.pending.items()
     assert ELSEWHERE in place
     assert count == 1 + sum(one.customer == 2 for one in shop.shop.orders.values())
+    told = shop.push(tenant=ELSEWHERE, max_requests=1)
+    assert told is not None
+    assert [call.method for call in shop.calls] == ["DELETE"]
+    assert told.notices[0].startswith(f"{count - 1} documents of forgotten people are still")
+    assert "1 erasures were cut off" in told.notices[1]  # nobody rewrote the staged tables
     shop.push(tenant=ELSEWHERE)
     assert {call.method for call in shop.calls} == {"DELETE"}
     assert len(shop.state(ELSEWHERE)["customers"]) == 2
