@@ -14,7 +14,7 @@ from replenit_destination.destinations.interrupts import note_stopped
 from replenit_destination.destinations.packages import LoadPackage, mend
 from replenit_destination.destinations.privacy import keep_private
 from replenit_destination.destinations.setup import active_pipeline
-from replenit_destination.destinations.state_sessions import session_of
+from replenit_destination.destinations.state_sessions import begin, session_of
 from replenit_destination.engine.clock import SystemClock
 from replenit_destination.engine.handover import Handover
 from replenit_destination.engine.storage import busy, full, is_busy
@@ -67,8 +67,7 @@ class ReplenitClient(DuckDbClient):
         if database is None:
             super().__enter__()
             return self
-        if session := session_of(self):
-            session.begin()
+        begin(self, active_pipeline())
         try:
             Handover(database).take(
                 lambda: self._open(database),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import dlt
 from dlt.common.schema import Schema
+from dlt.common.storages import LoadStorage, NormalizeStorage
 
 from replenit_destination.exceptions import SettingsError, StateError
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from replenit_destination.destinations.state import StateSession
 
 __all__ = [
+    "begin",
     "describe",
     "drop",
     "fetch",
@@ -78,13 +80,17 @@ def state(
         StateConflictError: This machine and another one both went on.
         StateError: It cannot be fetched or stored.
     """
-    session = session_of(_client(pipeline, pipelines_dir))
+    from replenit_destination.destinations.setup import client_of, find_pipeline
+
+    found = find_pipeline(pipeline, pipelines_dir)
+    client = client_of(found)
+    session = session_of(client)
     if session is None:
         yield None
         return
     if step:
         session.step = step
-    session.begin()
+    begin(client, found)
     session.pinned = True
     try:
         yield session
@@ -97,6 +103,39 @@ def state(
         raise
     session.pinned = False
     session.settle()
+
+
+def begin(client: ReplenitClient, pipeline: Pipeline | None) -> None:
+    """Fetch a client's state, where that is not done yet, before its database is opened.
+
+    Raises:
+        StateError: It cannot be fetched, or another runner works with it.
+    """
+    session = session_of(client)
+    if session is None:
+        return
+    session.begin()
+    if session.fetched_packages and pipeline is not None:
+        _know_packages(pipeline)
+
+
+def _know_packages(pipeline: Pipeline) -> None:
+    """Let a pipeline that has not run here complete the load packages that were fetched.
+
+    dlt takes its state from the staging database, where nothing of it stands as long as no load
+    was ever completed; without a schema it would take the packages for nobody's.
+    """
+    load = LoadStorage(True, [], pipeline._load_storage_config())  # noqa: SLF001 - as dlt's steps do
+    normalize = NormalizeStorage(True, pipeline._normalize_storage_config())  # noqa: SLF001 - same
+    name: str | None = getattr(pipeline, "default_schema_name")  # noqa: B009 - typed as None only
+    if name:
+        return
+    for storage in (load.normalized_packages, normalize.extracted_packages):
+        for load_id in storage.list_packages():
+            schema = storage.load_schema(load_id)
+            pipeline._schema_storage.save_schema(schema)  # noqa: SLF001 - as dlt's restore does
+            name = name or schema.name
+    pipeline.default_schema_name = name  # type: ignore[assignment]
 
 
 def replace_all_copies(

@@ -1,8 +1,8 @@
 """Machines that live and die around one folder of generations; started by test_state_kills.py.
 
-Each life is a process: it fetches, sends one row unless its ledger knows it, and stores; told so, it
-kills itself after a step. What was sent stands in a file that nobody takes back. Prints one line of
-JSON per history: the step of the death, where the run after it was, and what was sent and is known.
+Each life is a process: it fetches, sends one row unless its ledger knows it, and stores; told so,
+it kills itself after a step. What was sent stands in a file that nobody takes back. Writes one line
+of JSON per history: the step of the death, where the run after it was, what was sent and is known.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def main(folder: Path) -> None:
             here.mkdir()
             child = os.fork()  # the looker has threads, and a life is forked before there are any
             if not child:
-                print(json.dumps(history(here, step, same=same)), flush=True)
+                sys.stdout.write(json.dumps(history(here, step, same=same)) + "\n")
+                sys.stdout.flush()
                 os._exit(0)
             assert os.waitpid(child, 0)[1] == 0, step
 

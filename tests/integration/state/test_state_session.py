@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from replenit_destination.destinations.state import StateSession
 from replenit_destination.destinations.state_archive import Cipher
 from replenit_destination.destinations.state_store import Manifest
 from replenit_destination.engine.quota_log import SqliteGrantLog
@@ -23,6 +22,8 @@ from replenit_destination.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from replenit_destination.destinations.state import StateSession
 
     from .conftest import Place
 
