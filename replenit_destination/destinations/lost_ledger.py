@@ -29,7 +29,8 @@ def lost_ledger(pipeline: Pipeline) -> str | None:
         return None
     client = client_of(pipeline)
     ledger = client.config.ledger_path
-    if ledger.exists():
+    # Where state is fetched, the ledger may come with it.
+    if ledger.exists() or client.config.state_url:
         return None
     return (
         f"pipeline `{pipeline.pipeline_name}` has loaded before, but its ledger {ledger} is not "

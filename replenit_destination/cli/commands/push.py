@@ -62,6 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Deliver, print the report and return its exit code."""
     from replenit_destination.destinations.live_progress import LiveProgress
+    from replenit_destination.destinations.lost_ledger import lost_ledger
     from replenit_destination.destinations.push import push
     from replenit_destination.engine.clock import SystemClock
 
@@ -70,6 +71,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
         began = moment_of("--since", options.since, SystemClock().now(), ahead=False)
         since = datetime.fromtimestamp(began, UTC)
     pipeline = pipeline_of(options)
+    if warning := lost_ledger(pipeline):
+        console.tell(f"Warning: {warning}")
     pipeline.collector = LiveProgress(console.err)
     report = push(
         pipeline,

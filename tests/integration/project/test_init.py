@@ -169,9 +169,10 @@ def test_lost_ledger_is_told_before_anything_is_sent_again(tmp_path: Path) -> No
         fill_in(folder, box, tmp_path / "exports")
         code, out, err = start(folder, ["python", "csv_to_replenit.py"])
         assert (code, "Warning" in err) == (0, False), out + err
-        (folder / "state" / "staging.ledger.duckdb").unlink()
-        code, _, err = start(folder, ["python", "csv_to_replenit.py"])
-        assert "Warning: pipeline `csv_to_replenit` has loaded before, but its ledger" in err
+        for command in (["python", "csv_to_replenit.py"], ["dlt", "replenit", "push"]):
+            (folder / "state" / "staging.ledger.duckdb").unlink()
+            code, _, err = start(folder, command)
+            assert "Warning: pipeline `csv_to_replenit` has loaded before, but its ledger" in err
 
 
 def known_commands() -> tuple[str, ...]:
