@@ -17,8 +17,17 @@ if TYPE_CHECKING:
 
     from replenit_destination.destinations.accounts import Account
     from replenit_destination.destinations.setup import Setup
+    from replenit_destination.engine.ledger import Ledger
 
-__all__ = ["account", "add_pipeline", "opened", "pipeline_name", "pipeline_of", "pipelines_here"]
+__all__ = [
+    "account",
+    "add_pipeline",
+    "changed_ledger",
+    "opened",
+    "pipeline_name",
+    "pipeline_of",
+    "pipelines_here",
+]
 
 
 def add_pipeline(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +107,29 @@ def account(options: argparse.Namespace) -> Account:
     from replenit_destination.destinations.accounts import account_of
 
     return account_of(pipeline_of(options))
+
+
+@contextmanager
+def changed_ledger(options: argparse.Namespace) -> Iterator[tuple[Account, Ledger]]:
+    """Yield the ledger of the pipeline that the options name, opened to be changed.
+
+    A push that has it open is asked to give way. Where the state is kept elsewhere (`state_url`),
+    it is fetched before and stored after.
+
+    Raises:
+        ActivationError: The ledger or the state cannot be had.
+    """
+    from replenit_destination.destinations.accounts import account_of
+    from replenit_destination.destinations.state_sessions import state
+    from replenit_destination.engine.clock import SystemClock
+    from replenit_destination.engine.own_ledger import own_ledger
+
+    pipeline = pipeline_of(options)
+    with state(pipeline):
+        of = account_of(pipeline)
+        seconds = of.lock_wait_seconds
+        with own_ledger(of.ledger, of.target, clock=SystemClock(), wait_seconds=seconds) as ledger:
+            yield of, ledger
 
 
 @contextmanager

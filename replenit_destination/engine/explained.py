@@ -102,7 +102,7 @@ class Explanation:
 
 def _accepted(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "at": entry["accepted_at"].isoformat(),
+        "at": entry["accepted_at"].isoformat(timespec="seconds"),
         "request_id": entry["request_id"] or "",
         "run": entry["run"] or "",
         "load_id": entry.get("load_id") or "",
@@ -118,6 +118,6 @@ def _refused(entry: Mapping[str, Any]) -> dict[str, Any]:
         "reason": entry["reason"] or "",
         "words": entry["words"] or "",
         "attempts": entry["attempts"] or 0,
-        "since": entry["refused_at"].isoformat() if entry["refused_at"] else "",
+        "since": entry["refused_at"].isoformat(timespec="seconds") if entry["refused_at"] else "",
         "request_id": entry["request_id"] or "",
     }

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replenit_destination.cli.pipelines import add_pipeline, opened
+from replenit_destination.cli.pipelines import add_pipeline, opened, pipeline_of
 
 if TYPE_CHECKING:
     import argparse
@@ -37,10 +37,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Adopt, and tell what was and what could not be."""
+    from replenit_destination.destinations.state_sessions import state
     from replenit_destination.engine.adopt import adopt
     from replenit_destination.engine.clock import SystemClock
 
-    with opened(options, entities=options.entity) as setup:
+    with state(pipeline_of(options)), opened(options, entities=options.entity) as setup:
         adopted = adopt(
             setup.staged,
             setup.target,

@@ -39,6 +39,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Tell the price, ask, and delete."""
+    from replenit_destination.destinations.state_sessions import state
+
+    with state(pipeline_of(options)):
+        return _offboard(options, console)
+
+
+def _offboard(options: argparse.Namespace, console: Console) -> int:
+    from replenit_destination.destinations.offboard import offboard
     from replenit_destination.engine.ledger_view import read_ledger
     from replenit_destination.engine.tenancy import deletion_prices
 
@@ -57,8 +65,6 @@ def run(options: argparse.Namespace, console: Console) -> int:
         return NOT_CONFIRMED
     if options.local_only:
         return _forget(of, console)
-    from replenit_destination.destinations.offboard import offboard
-
     report = offboard(
         pipeline_of(options), max_requests=options.max_requests, max_seconds=options.max_seconds
     )

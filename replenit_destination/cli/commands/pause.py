@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replenit_destination.cli.moments import moment_of
-from replenit_destination.cli.pipelines import account, add_pipeline
+from replenit_destination.cli.pipelines import add_pipeline, changed_ledger
 from replenit_destination.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Hold delivery."""
     from replenit_destination.engine.clock import SystemClock
-    from replenit_destination.engine.own_ledger import own_ledger
     from replenit_destination.engine.pause import pause
 
     clock = SystemClock()
@@ -49,8 +48,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if until <= clock.now():
         message = f"--until: `{options.until}` is over"
         raise SettingsError(message)
-    of = account(options)
-    with own_ledger(of.ledger, of.target, clock=clock, wait_seconds=of.lock_wait_seconds) as ledger:
+    with changed_ledger(options) as (_, ledger):
         held = pause(ledger, until, options.reason)
     console.result({"pause": held.to_dict()})
     console.show(f"{held}.".replace("delivery", "Delivery", 1))

@@ -17,7 +17,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from replenit_destination.cli.pipelines import account, add_pipeline, opened
+from replenit_destination.cli.pipelines import account, add_pipeline, changed_ledger, opened
 from replenit_destination.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -151,17 +151,13 @@ def _documents(found: list[Refused], options: argparse.Namespace) -> dict[tuple[
 
 
 def _drop(options: argparse.Namespace, console: Console, chosen: Chosen) -> int:
-    from replenit_destination.engine.clock import SystemClock
-    from replenit_destination.engine.own_ledger import own_ledger, view_of
+    from replenit_destination.engine.own_ledger import view_of
     from replenit_destination.engine.quarantine import drop, refused
 
     if not chosen and not options.all:
         message = "quarantine drop: say which by --entity, --key or --reason, or --all"
         raise SettingsError(message)
-    of = account(options)
-    with own_ledger(
-        of.ledger, of.target, clock=SystemClock(), wait_seconds=of.lock_wait_seconds
-    ) as ledger:
+    with changed_ledger(options) as (_, ledger):
         count = drop(ledger, refused(view_of(ledger), chosen))
     console.result({"forgotten": count})
     console.show(f"{count} refusals are forgotten; the next push tries the documents again.")

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replenit_destination.cli.confirmation import NOT_CONFIRMED, add_yes, confirmed
-from replenit_destination.cli.pipelines import account, add_pipeline
+from replenit_destination.cli.pipelines import add_pipeline, changed_ledger
 from replenit_destination.cli.prices import show_prices
 
 if TYPE_CHECKING:
@@ -34,22 +34,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Tell the price, ask, and forget."""
-    from replenit_destination.engine.clock import SystemClock
-    from replenit_destination.engine.ledger_view import read_ledger
-    from replenit_destination.engine.own_ledger import own_ledger
+    from replenit_destination.engine.own_ledger import view_of
     from replenit_destination.engine.tenancy import resend_prices, void
 
-    of = account(options)
-    with read_ledger(of.ledger, of.target) as view:
-        prices = resend_prices(view, of.target, quota_share=of.quota_share) if view else []
-    show_prices(prices, console, "Sending everything again costs about:")
-    told = {"tenant": of.target.tenant, "prices": [one.to_dict() for one in prices]}
-    if not confirmed(options, console, f"Forget what tenant {of.target.tenant} holds?"):
-        console.result({**told, "forgotten": None})
-        return NOT_CONFIRMED
-    with own_ledger(
-        of.ledger, of.target, clock=SystemClock(), wait_seconds=of.lock_wait_seconds
-    ) as ledger:
+    with changed_ledger(options) as (of, ledger):
+        prices = resend_prices(view_of(ledger), of.target, quota_share=of.quota_share)
+        show_prices(prices, console, "Sending everything again costs about:")
+        told = {"tenant": of.target.tenant, "prices": [one.to_dict() for one in prices]}
+        if not confirmed(options, console, f"Forget what tenant {of.target.tenant} holds?"):
+            console.result({**told, "forgotten": None})
+            return NOT_CONFIRMED
         count = void(ledger)
     console.result({**told, "forgotten": count})
     console.show(f"{count:,} documents are forgotten; the next push sends everything.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replenit_destination.cli.pipelines import account, add_pipeline
+from replenit_destination.cli.pipelines import add_pipeline, changed_ledger
 
 if TYPE_CHECKING:
     import argparse
@@ -27,14 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """End the pause."""
-    from replenit_destination.engine.clock import SystemClock
-    from replenit_destination.engine.own_ledger import own_ledger
     from replenit_destination.engine.pause import resume
 
-    of = account(options)
-    with own_ledger(
-        of.ledger, of.target, clock=SystemClock(), wait_seconds=of.lock_wait_seconds
-    ) as ledger:
+    with changed_ledger(options) as (_, ledger):
         was_held = resume(ledger)
     console.result({"was_paused": was_held})
     console.show("Delivery goes on." if was_held else "Delivery was not paused.")

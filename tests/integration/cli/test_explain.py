@@ -3,7 +3,7 @@ from __future__ import annotations
 from .conftest import Desk, customer, order
 
 
-def test_accepted_document_is_followed_from_row_to_request(shop: Desk) -> None:
+def test_document_is_followed_from_row_to_request_without_content(shop: Desk) -> None:
     told = shop.type("explain", "orders", "1001", "--json")
     assert told.code == 0
     found = told.json
@@ -18,14 +18,20 @@ def test_accepted_document_is_followed_from_row_to_request(shop: Desk) -> None:
     assert "example.com" not in told.out
     assert "1001" not in told.out
 
-
-def test_content_is_told_only_when_it_is_asked_for(shop: Desk) -> None:
     hidden = shop.type("explain", "customers", "PERSON1@example.com")
     assert "person1" not in hidden.out.lower()
     shown = shop.type("explain", "customers", "PERSON1@example.com", "--show")
     assert '"Email": "person1@example.com"' in shown.out
     by_id = shop.type("explain", "customers", "1", "--json").json
     assert by_id["key_hash"] in hidden.out
+
+    sql = shop.type("explain", "orders", "--sql")
+    assert sql.code == 0
+    assert "SELECT" in sql.out
+    assert "OrderId" in sql.out
+    misspelt = shop.type("explain", "order", "1001")
+    assert misspelt.code == 2
+    assert "did you mean `orders`?" in misspelt.err
 
 
 def test_why_a_document_is_not_there(shop: Desk) -> None:
@@ -52,16 +58,3 @@ def test_why_a_document_is_not_there(shop: Desk) -> None:
     fresh = shop.type("explain", "customers", "person3@example.com", "--json").json
     assert fresh["conclusion"] == ["It was not sent yet; the next push sends it."]
     assert fresh["accepted"] is None
-
-
-def test_mapping_is_printed_as_sql(shop: Desk) -> None:
-    told = shop.type("explain", "orders", "--sql")
-    assert told.code == 0
-    assert "SELECT" in told.out
-    assert "OrderId" in told.out
-
-
-def test_misspelt_entity_is_named_with_the_nearest(shop: Desk) -> None:
-    told = shop.type("explain", "order", "1001")
-    assert told.code == 2
-    assert "did you mean `orders`?" in told.err

@@ -45,9 +45,3 @@ def test_refusals_are_listed_shown_exported_and_forgotten(shop: Desk) -> None:
     shop.type("push")
     again = shop.type("quarantine", "show", name, "--json").json
     assert again["attempts"] == 1  # as if never tried
-
-
-def test_nothing_refused_is_said(shop: Desk) -> None:
-    told = shop.type("quarantine", "list")
-    assert (told.code, told.out) == (0, "Nothing stands refused.\n")
-    assert shop.type("quarantine", "show", "52835bf61c").code == 2
