@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
+from replenit_destination.destinations.looking import claim_given_back
 from replenit_destination.destinations.lost_ledger import lost_ledger
 from replenit_destination.destinations.setup import Setup, client_of, find_pipeline
 from replenit_destination.exceptions import (
@@ -237,7 +238,7 @@ def _tables(made: Check, client: ReplenitClient, pipeline: Pipeline, clock: Cloc
         made.add("mapping", Level.WARNING, text)
         return
     try:
-        with client:
+        with claim_given_back(client), client:
             setup = Setup.of(client, pipeline)
             found = inspect(
                 setup.staged,

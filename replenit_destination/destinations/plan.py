@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replenit_destination.destinations.setup import opened
+from replenit_destination.destinations.looking import looked_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,10 +73,9 @@ def plan(
     from replenit_destination.engine.clock import SystemClock
     from replenit_destination.engine.plan import plan as make
 
-    with opened(
+    with looked_at(
         pipeline,
         pipelines_dir,
-        wait=False,
         entities=entities,
         full=full,
         allow_removals=allow_removals,
@@ -128,7 +127,7 @@ def verify(
     from replenit_destination.engine.clock import SystemClock
     from replenit_destination.engine.verification import verify as compare
 
-    with opened(pipeline, pipelines_dir, wait=False, entities=entities) as setup:
+    with looked_at(pipeline, pipelines_dir, entities=entities) as setup:
         return compare(
             setup.staged,
             setup.target,

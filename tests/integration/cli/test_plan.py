@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from replenit_destination import plan, push
+from replenit_destination.destinations.check import check
 from replenit_destination.destinations.plan import verify
+from replenit_destination.destinations.state_sessions import describe
 
 from .conftest import customer, order, product
 
@@ -97,6 +99,21 @@ def test_plan_and_verify_are_functions_too(delivered: Desk) -> None:
     assert verify(pipeline).entities["customers"].missing == 1
     assert push(pipeline).entities["customers"].created == 1
     assert plan(pipeline).price.requests == 0
+
+
+def test_looking_gives_the_shared_state_back_and_stores_nothing(delivered: Desk) -> None:
+    shared = delivered.here / "shared"
+    shared.mkdir()
+    delivered.set("state_url", shared.as_uri())
+    delivered.type("push")
+    pipeline = delivered.pipeline()
+    before = describe(pipeline)
+    assert before["runner"] == ""
+    plan(pipeline)
+    assert describe(pipeline) == before
+    verify(pipeline)
+    check(pipeline)
+    assert describe(pipeline) == before
 
 
 def test_verify_finds_nothing_where_all_is_delivered(delivered: Desk) -> None:
