@@ -10,8 +10,9 @@ with app.setup:
     from datetime import UTC, datetime, timedelta
 
     import marimo as mo
-    from chunks import Asked, Backfill, parse, sources
+    from chunks import Backfill
     from launch import finish
+    from stretch import Asked, parse, sources
 
     from replenit_destination.engine.plan_markdown import plan_markdown
 

@@ -35,7 +35,7 @@ class Kind:
     @property
     def copied(self) -> tuple[str, ...]:
         """What a project takes from the scripts' folder, besides its script."""
-        return ("launch.py", "backfill.py", "chunks.py", "proposal", self.source)
+        return ("launch.py", "backfill.py", "chunks.py", "stretch.py", "proposal", self.source)
 
 
 KINDS = {

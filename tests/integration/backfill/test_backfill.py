@@ -18,7 +18,8 @@ from replenit_destination.destinations.project import make_project
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "pipelines"))
 
-from chunks import DELIVERED, STOPPED, Asked, Backfill, pieces  # noqa: E402
+from chunks import STOPPED, Backfill  # noqa: E402
+from stretch import DELIVERED, Asked, pieces  # noqa: E402
 
 NOTEBOOK = ROOT / "pipelines" / "backfill.py"
 SCRIPT = ROOT / "pipelines" / "shopify_to_replenit.py"
