@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import importlib
 import logging
 import shutil
 import threading
@@ -358,12 +359,17 @@ class _Heartbeat(threading.Thread):
 _begun: set[StateSession] = set()
 
 
-@atexit.register
 def _release_all() -> None:
     """Let claims go when the program ends, so that nobody waits for them to expire."""
     for session in list(_begun):
         with contextlib.suppress(Exception):
             session.release()
+
+
+# What `atexit` calls comes too late: thread pools take no work any more, and storages need them.
+# This comes before the pools end, because it is registered after they are.
+importlib.import_module("concurrent.futures.thread")
+getattr(threading, "_register_atexit", atexit.register)(_release_all)
 
 
 def _about(manifest: Manifest) -> str:

@@ -251,6 +251,8 @@ class StateStore:
         name = f"payload-{claim.number:08d}-{claim.token}.bin"
         with self._faults():
             self._fs.put_file(str(file), self._path(name))
+            if self._local:
+                Path(self._path(name)).chmod(0o600)
         return name
 
     def download(self, manifest: Manifest, file: Path) -> None:
@@ -262,7 +264,7 @@ class StateStore:
         """Delete all but the newest payloads and the long settled records; return how many went.
 
         Args:
-            keep: How many stored generations stay.
+            keep: How many stored generations stay, at least one.
         """
         with self._faults():
             found = list(self._listed())
@@ -270,7 +272,7 @@ class StateStore:
             stored = sorted({n for kind, n, _ in found if kind == "payload"}, reverse=True)
             manifests = {number: self.manifest(number) for number in stored if number <= last}
             kept = {m.payload for m in manifests.values() if m and m.stored}
-            kept = set(sorted(kept, reverse=True)[:keep])
+            kept = set(sorted(kept, reverse=True)[: max(1, keep)])
             gone = [
                 name
                 for kind, number, name in found

@@ -287,6 +287,9 @@ def test_new_machine_works_by_hand_after_a_fetch(
     assert (told["generation"], told["mode"], told["runner"]) == (1, "light", "")
     assert main(["push", "--pipeline", "shop", *folder]) == 0
     assert delivery.calls() == []
+    assert len(list((here / "remote").glob("payload-*"))) == 2
+    assert state_sessions.replace_all_copies("shop", pipelines_dir=here / "pipelines") > 0
+    assert len(list((here / "remote").glob("payload-*"))) == 1
     assert main(["state", "unlock", "--json", "--pipeline", "shop", *folder]) == 0
     assert main(["state", "key"]) == 0
     with pytest.raises(StateError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -19,13 +22,13 @@ from replenit_destination.exceptions import (
     StateError,
 )
 
+from .conftest import FACTS, Place
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from replenit_destination.destinations.state import StateSession
-
-    from .conftest import Place
 
     Machine = Callable[..., StateSession]
 
@@ -34,8 +37,6 @@ PERSON = "anna.example@example.com"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Place:
-    from .conftest import Place
-
     return Place(f"file://{tmp_path}/remote")
 
 
@@ -190,6 +191,16 @@ def test_encrypted_state_shows_nothing_and_opens_with_its_key_only(
     good.release()
 
 
+def test_nobody_else_can_read_what_lies_in_a_folder(
+    machine: Machine, folder: Place, tmp_path: Path
+) -> None:
+    (tmp_path / "remote").mkdir(mode=0o755)
+    run(machine("first", folder), PERSON)
+    files = [*(tmp_path / "remote").iterdir(), *(tmp_path / "first").glob(".*/*")]
+    assert len(files) == 3
+    assert {file.stat().st_mode & 0o077 for file in files} == {0}
+
+
 def test_key_is_set_or_changed_by_storing_from_a_machine_that_has_the_state(
     machine: Machine, folder: Place
 ) -> None:
@@ -289,3 +300,30 @@ def test_failed_upload_says_how_to_recover_and_the_next_store_has_all(
     other.begin()
     assert accepted(other) == ["order 1"]
     other.release()
+
+
+def test_program_that_ends_without_storing_leaves_no_claim(s3: Place, tmp_path: Path) -> None:
+    """Storages need threads, which Python ends before it calls what is registered at exit."""
+    program = """
+import json, sys
+from pathlib import Path
+from replenit_destination.destinations.state import StateSession
+from replenit_destination.destinations.state_files import LocalFiles
+from replenit_destination.destinations.state_store import StateStore
+from replenit_destination.engine.clock import SystemClock
+url, options, facts = json.load(sys.stdin)
+files = LocalFiles(Path("ledger"), Path("staging"), Path("quota"), None)
+StateSession(files, StateStore(url, clock=SystemClock(), options=options), facts).begin()
+raise SystemExit(1)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        input=json.dumps([s3.url, s3.options, FACTS]),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert s3.store().claim(1) is not None
+    assert s3.store().open_claim() is None
