@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from replenit_destination.destinations.factory import replenit
+    from replenit_destination.destinations.offboard import offboard
     from replenit_destination.destinations.plan import plan
     from replenit_destination.destinations.push import push
     from replenit_destination.destinations.reporting import html_report
@@ -71,6 +72,7 @@ __all__ = [
     "TenantNotFoundError",
     "__version__",
     "html_report",
+    "offboard",
     "plan",
     "push",
     "replenit",
@@ -78,6 +80,7 @@ __all__ = [
 
 _HOMES = {
     "Mapping": "replenit_destination.engine.mapping",
+    "offboard": "replenit_destination.destinations.offboard",
     "plan": "replenit_destination.destinations.plan",
     "html_report": "replenit_destination.destinations.reporting",
     "push": "replenit_destination.destinations.push",
