@@ -57,33 +57,45 @@ class DeliveryLog:
     def __init__(self, specs: Iterable[EntitySpec]) -> None:
         people = people_of(specs)
         self.people = frozenset(one.spec.name for one in people)
-        carriers = {spec.name for one in people for spec, _ in one.carriers}
-        self._entities = sorted(self.people | carriers)
+        self._carriers = sorted({spec.name for one in people for spec, _ in one.carriers})
         self._consents = {one.spec.name: one.spec.consents for one in people}
 
     def append(self, ledger: Ledger, intents: str, outcomes: str, part: str) -> None:
         """Append what intents and outcomes tell of requests; inside the fold's transaction."""
-        if not self._entities:
+        if not self.people:
             return
         consents = " ".join(
             f"WHEN {literal(name)} THEN [{', '.join(map(literal, names))}]"
             for name, names in self._consents.items()
         )
-        statement = queries("replenit_destination.engine", "delivery_log.sql")["append"]
         values = {
             "{ledger}": ledger.schema,
             "{intents}": intents,
             "{outcomes}": outcomes,
             "{part}": part,
-            "{entities}": ", ".join(map(literal, self._entities)),
-            "{people}": ", ".join(map(literal, sorted(self.people))),
-            "{consents}": f"CASE entity {consents} ELSE [] END",
+            "{people}": _listed(self.people),
+            "{carriers}": _listed(self._carriers),
+            "{entities}": _listed([*self.people, *self._carriers]),
+            "{consents}": f"CASE entity {consents} END",
             "{key_hash}": keyed_hash(ledger.schema, "key"),
             "{person_hash}": keyed_hash(ledger.schema, "person"),
         }
-        for mark, value in values.items():
-            statement = statement.replace(mark, value)
-        ledger.connection.execute(statement)
+
+        def run(name: str) -> tuple[int, ...]:
+            statement = queries("replenit_destination.engine", "delivery_log.sql")[name]
+            for mark, value in values.items():
+                statement = statement.replace(mark, value)
+            return ledger.connection.execute(statement).fetchone() or (0,)
+
+        run("append_people")
+        if self._carriers:
+            run("append_carriers")
+        if run("unanswered") != (0,):
+            run("append_doubts")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(literal, sorted(names)))
 
 
 def sent_about(

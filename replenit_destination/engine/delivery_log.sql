@@ -1,39 +1,50 @@
 -- The delivery log. {key_hash}, {person_hash} and the like are SQL of keyed hashes.
 
--- name: append
--- One row per document of a person that was in a request: as it was answered, or in doubt.
+-- name: unanswered
+-- How many documents left in requests of which no answer is on record: none, unless a run was cut off.
+SELECT (SELECT count(*) FROM {intents} WHERE {part} AND entity IN ({entities}))
+  - (SELECT count(*) FROM {outcomes} WHERE {part} AND batch > 0 AND verdict <> 'backlog' AND entity IN ({entities}))
+
+-- name: append_people
 INSERT INTO {ledger}.delivery_log BY NAME
-WITH answered AS (
-  SELECT moment, account, run, entity, key, person, action, child, verdict, grants, fields, request_id
+WITH sent AS (
+  SELECT
+    moment, account, run, entity, {key_hash} AS key_hash, action, verdict, request_id, grants, {consents} AS consents,
+    string_split(fields, chr(10)) AS fields
   FROM {outcomes}
-  WHERE {part} AND batch > 0 AND verdict <> 'backlog' AND entity IN ({entities})
-),
-unanswered AS (
-  SELECT moment, account, run, entity, key, action
-  FROM {intents} AS intent
-  ANTI JOIN answered USING (run, account, entity, key, action, child)
-  WHERE {part} AND entity IN ({entities})
-),
-sent AS (
-  SELECT moment, account, run, entity, key, person, action, verdict, grants, fields, request_id
-  FROM answered
-  UNION ALL BY NAME
-  SELECT *, 'in doubt' AS verdict FROM unanswered
-),
-named AS (
-  SELECT *, {key_hash} AS key_hash, {consents} AS consents FROM sent
+  WHERE {part} AND batch > 0 AND verdict <> 'backlog' AND entity IN ({people})
 )
 SELECT
-  moment, account, run, entity, key_hash,
-  CASE WHEN entity IN ({people}) THEN key_hash ELSE {person_hash} END AS person,
-  action, verdict,
-  CASE WHEN action = 'upsert' AND len(consents) > 0 THEN grants END AS given,
-  CASE WHEN action = 'upsert' AND len(consents) > 0 THEN list_filter(
-    consents,
-    lambda name: list_contains(string_split(fields, chr(10)), name) AND NOT list_contains(grants, name)
+  moment, account, run, entity, key_hash, key_hash AS person, action, verdict,
+  CASE WHEN action = 'upsert' THEN grants END AS given,
+  CASE WHEN action = 'upsert' THEN list_filter(
+    consents, lambda name: list_contains(fields, name) AND NOT list_contains(grants, name)
   ) END AS withheld,
   nullif(request_id, '') AS request_id
-FROM named
+FROM sent
+
+-- name: append_carriers
+INSERT INTO {ledger}.delivery_log BY NAME
+SELECT
+  moment, account, run, entity, {key_hash} AS key_hash, {person_hash} AS person, action, verdict,
+  nullif(request_id, '') AS request_id
+FROM {outcomes}
+WHERE {part} AND batch > 0 AND verdict <> 'backlog' AND entity IN ({carriers})
+
+-- name: append_doubts
+-- Sent, and nobody knows whether it arrived.
+INSERT INTO {ledger}.delivery_log BY NAME
+WITH doubted AS (
+  SELECT moment, account, run, entity, action, {key_hash} AS key_hash
+  FROM {intents} AS intent
+  ANTI JOIN (
+    FROM {outcomes} WHERE batch > 0 AND verdict <> 'backlog'
+  ) AS answered USING (run, account, entity, key, action, child)
+  WHERE {part} AND entity IN ({entities})
+)
+SELECT
+  *, CASE WHEN entity IN ({people}) THEN key_hash END AS person, 'in doubt' AS verdict
+FROM doubted
 
 -- name: sent
 WITH given AS (
