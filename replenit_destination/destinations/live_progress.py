@@ -37,6 +37,7 @@ __all__ = ["LiveProgress", "told"]
 QUOTA_SECONDS = 2.0  # reading the account's log takes some milliseconds
 MIN_SECONDS = 2.0  # before that a rate is a guess
 _BAR = 24
+_FEW = 0.1  # of the window: what is left of it is shown in another colour
 _OF_DLT = frozenset({"Resources", "Files", "Items", "Jobs"})
 _WINDOWS = {60.0: "this minute", 3600.0: "this hour"}
 
@@ -177,11 +178,21 @@ class LiveProgress(Collector):
         grid.add_column(style="dim", min_width=11)
         grid.add_column(width=_BAR)
         grid.add_column()
-        bar = ProgressBar(total=max(known, 1), completed=status.documents, width=_BAR)
+        bar = ProgressBar(
+            total=max(known, 1), completed=status.documents, width=_BAR, complete_style="cyan"
+        )
         seconds = self._clock.now() - status.started
-        grid.add_row("  documents", bar, told(status, seconds))
-        for use in self._windows():
-            used = ProgressBar(total=use.allowed, completed=use.used, width=_BAR)
+        windows = self._windows()
+        grid.add_row("  documents", bar, told(status, seconds, windows))
+        for use in windows:
+            style = "yellow" if use.free < _FEW * use.allowed else "green"
+            used = ProgressBar(
+                total=use.allowed,
+                completed=use.used,
+                width=_BAR,
+                complete_style=style,
+                finished_style=style,
+            )
             name = _WINDOWS.get(use.seconds, f"in {use.seconds:g} s")
             grid.add_row("  quota", used, f"{use.free:,} of {use.allowed:,} requests left {name}")
         return grid
@@ -190,10 +201,11 @@ class LiveProgress(Collector):
         status = self._status()
         if status is None or not status.step:
             return f"{self.step}: {self._counted()}"
-        parts = [told(status, self._clock.now() - status.started)]
+        windows = self._windows()
+        parts = [told(status, self._clock.now() - status.started, windows)]
         parts += [
             f"{use.free:,} left {_WINDOWS.get(use.seconds, f'in {use.seconds:g} s')}"
-            for use in self._windows()
+            for use in windows
         ]
         return f"{self.step}: {', '.join(parts)}"
 
@@ -212,12 +224,13 @@ class LiveProgress(Collector):
         self._console.print(text, markup=False, soft_wrap=True)
 
 
-def told(status: Status, seconds: float) -> str:
+def told(status: Status, seconds: float, uses: Sequence[WindowUse] = ()) -> str:
     """Return how far a delivery is, how fast, and how long it will take.
 
     Args:
         status: What it tells of itself.
         seconds: How long it has been under way.
+        uses: The account's windows: what was quick so far may have to wait for them.
     """
     known = status.documents + status.remaining
     of = f" of {known:,}" if status.remaining else ""
@@ -226,8 +239,15 @@ def told(status: Status, seconds: float) -> str:
         rate = status.documents / seconds
         parts.append(f"{rate:,.0f} a second" if rate >= 1 else f"{rate * 60:,.0f} a minute")
         if status.remaining:
-            parts.append(f"about {_long(status.remaining / rate)} left")
+            left = max(status.remaining / rate, _wait(status, uses))
+            parts.append(f"about {_long(left)} left")
     return ", ".join(parts)
+
+
+def _wait(status: Status, uses: Sequence[WindowUse]) -> float:
+    """Return how long the windows make the requests that are left last, in seconds."""
+    requests = status.remaining * status.requests / status.documents
+    return max(((requests - use.free) / use.allowed * use.seconds for use in uses), default=0.0)
 
 
 def _requests(count: int) -> str:

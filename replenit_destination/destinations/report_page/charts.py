@@ -150,7 +150,8 @@ def columns(
     totals = [sum(one.values[at] for one in series) for at in range(len(places))]
     highest = max([*totals, *(level.value for level in levels or [])], default=0.0)
     top = _TOP + (20 if markers else 0)
-    frame = _Frame(width, height, -0.5, max(len(places), 1) - 0.5, marks(highest * 1.02), top)
+    ticks = marks(highest * 1.02, whole=says is amount)
+    frame = _Frame(width, height, -0.5, max(len(places), 1) - 0.5, ticks, top)
     slot = (width - _LEFT - _RIGHT) / max(len(places), 1)
     thick = max(1.0, min(_WIDEST_COLUMN, slot * (0.86 if slot > 4 else 1)))
     parts = frame.axes(below, says)
@@ -192,7 +193,8 @@ def curves(
 ) -> Html:
     """Return a line per series over equally spaced places."""
     highest = max((value for one in series for value in one.values), default=0.0)
-    frame = _Frame(width, height, 0.0, max(len(places) - 1, 1), marks(highest * 1.02))
+    ticks = marks(highest * 1.02, whole=says is amount)
+    frame = _Frame(width, height, 0.0, max(len(places) - 1, 1), ticks)
     parts = frame.axes(below, says)
     for one in series:
         dots = [(frame.x(at), frame.y(value)) for at, value in enumerate(one.values)]

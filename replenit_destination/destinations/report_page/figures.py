@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from replenit_destination.destinations.report_page.charts import (
@@ -31,6 +32,7 @@ __all__ = [
     "latency_over_runs",
     "refused_figure",
     "requests_figure",
+    "requests_over_runs",
     "steps_figure",
 ]
 
@@ -107,6 +109,16 @@ def requests_figure(report: dict[str, Any]) -> Html:
     legend = _legend([("requests", "c1"), *((one.name, f"{one.colour} line") for one in levels)])
     figures = _as_table("Requests", ["Minute, UTC", "Requests"], rows)
     return tag("figure", sized(draw, _WIDE), legend, figures)
+
+
+def requests_over_runs(runs: Sequence[PastRun]) -> Html:
+    """Return the requests of all runs by the minute, against the quota of the last one."""
+    minutes: Counter[int] = Counter()
+    for run in runs:
+        for minute, count in run.report.get("delivery", {}).get("requests_by_minute", []):
+            minutes[int(minute)] += count
+    counted = {"requests_by_minute": sorted(minutes.items())}
+    return requests_figure({"quota": runs[-1].report.get("quota", {}), "delivery": counted})
 
 
 def busiest_hour(report: dict[str, Any]) -> Html | None:

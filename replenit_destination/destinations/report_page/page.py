@@ -100,6 +100,7 @@ def _over_runs(runs: Sequence[PastRun]) -> list[Html | None]:
             _section("Answer times", figures.latency_over_runs(runs)),
             class_="pair",
         ),
+        _section("Requests against the quota, all runs", figures.requests_over_runs(runs)),
         _section("Runs", sections.runs_table(runs)),
     ]
 

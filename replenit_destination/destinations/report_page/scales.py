@@ -19,13 +19,20 @@ _STEPS = (
 )
 
 
-def marks(highest: float, count: int = 4) -> list[float]:
-    """Return round values from 0 to at least `highest`, about `count` steps of them."""
+def marks(highest: float, count: int = 4, *, whole: bool = False) -> list[float]:
+    """Return round values from 0 to at least `highest`, about `count` steps of them.
+
+    Args:
+        highest: What must fit.
+        count: Steps.
+        whole: Whether there is nothing between 0 and 1, as with documents.
+    """
     if highest <= 0:
         return [0.0, 1.0]
     rough = highest / count
     power = 10 ** math.floor(math.log10(rough))
     step = next(power * nice for nice in (1, 2, 2.5, 5, 10) if power * nice >= rough * 0.999)
+    step = max(1.0, step) if whole else step
     steps = math.ceil(highest / step * 0.9999)
     return [round(step * number, 10) for number in range(steps + 1)]
 

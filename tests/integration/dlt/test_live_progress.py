@@ -67,6 +67,13 @@ def test_delivery_is_told_with_rate_and_time_left(
     assert told(status(**counts), seconds) == sentence
 
 
+def test_a_window_that_is_used_up_makes_the_rest_take_longer() -> None:
+    quick = status(documents=800, remaining=400, requests=80)
+    used_up = (WindowUse(100, 60.0, 80, 80), WindowUse(5000, 3600.0, 4000, 80))
+    assert told(quick, 2.0).endswith("400 a second, about 1 s left")
+    assert told(quick, 2.0, used_up).endswith("400 a second, about 30 s left")
+
+
 def watched(tmp_path: Path, clock: FakeClock, stream: io.StringIO, **how: Any) -> LiveProgress:
     """A progress that watches a delivery of 300 documents, of which 100 are done."""
     file = StatusFile(tmp_path / "ledger.duckdb", clock)

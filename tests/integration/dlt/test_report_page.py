@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SECTIONS = ["Needs a look", "What changed", "Requests against the quota", "Answer times"]
 SECTIONS += ["Time per step", "Backlog", "Changes", "Refused", "Runs"]
+SECTIONS += ["Requests against the quota, all runs"]
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 
 
