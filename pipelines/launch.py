@@ -21,6 +21,7 @@ from replenit_destination.cli.console import Console
 from replenit_destination.cli.rendering import show_report
 from replenit_destination.destinations.live_progress import LiveProgress
 from replenit_destination.destinations.lost_ledger import lost_ledger
+from replenit_destination.destinations.state_sessions import state
 from replenit_destination.engine.mapping import Mapping
 from replenit_destination.engine.storage import full
 
@@ -229,6 +230,11 @@ def deliver(pipeline: dlt.Pipeline, source: DltSource, options: argparse.Namespa
         options: The script's. With `read` false nothing is read: what is staged is delivered.
             `on_staged` is called with the pipeline between staging and delivering.
     """
+    with state(pipeline):  # where `state_url` is set: fetched first, stored once
+        return _deliver(pipeline, source, options)
+
+
+def _deliver(pipeline: dlt.Pipeline, source: DltSource, options: argparse.Namespace) -> Any:
     if warning := lost_ledger(pipeline):
         print(f"Warning: {warning}", file=sys.stderr)
     if isinstance(pipeline.collector, NullCollector):

@@ -94,6 +94,9 @@ def state(
     session.pinned = True
     try:
         yield session
+    except KeyboardInterrupt:
+        session.pinned = False  # a second Ctrl-C leaves at once; the claim goes with the program
+        raise
     except BaseException as error:
         session.pinned = False
         try:
