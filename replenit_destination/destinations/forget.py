@@ -119,7 +119,9 @@ def _purge_files(folder: Path, ledger: Path, told_as: Iterable[str]) -> dict[str
     more, and makes its trace anew with each run.
     """
     from replenit_destination.engine.ledger_format import backups
+    from replenit_destination.engine.rehearsal import sweep
 
+    sweep(ledger.parent)
     counts = {"job files": 0, "traces": 0, "ledger copies": 0}
     for package in (folder / "load" / "loaded").glob("*"):
         for jobs in _JOBS:

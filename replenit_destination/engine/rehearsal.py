@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from replenit_destination.engine.staging import Staged
     from replenit_destination.engine.target import Request, Target
 
-__all__ = ["Rehearsal", "Sending", "VirtualClock", "rehearsing"]
+__all__ = ["Rehearsal", "Sending", "VirtualClock", "rehearsing", "sweep"]
 
 USUAL_SECONDS = 0.5
 """How long an exchange takes where no run has measured it [C]."""
@@ -191,7 +191,7 @@ def rehearsing(
         StorageError: The disk is full.
     """
     ledger.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _sweep(ledger.parent)
+    sweep(ledger.parent)
     folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=ledger.parent))
     owned = None
     try:
@@ -284,8 +284,8 @@ def _copied(connection: duckdb.DuckDBPyConnection, ledger: Path, folder: Path) -
     return copy
 
 
-def _sweep(folder: Path) -> None:
-    """Take away what a killed rehearsal left."""
+def sweep(folder: Path) -> None:
+    """Take away what killed rehearsals have left in a folder."""
     for path in folder.glob(f"{_FOLDER}*"):
         named = re.match(r"\d+", path.name.removeprefix(_FOLDER))
         if named and Process.find(int(named[0])) is None:

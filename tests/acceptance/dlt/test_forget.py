@@ -145,6 +145,21 @@ def test_later_consent_brings_the_person_back_and_an_older_one_does_not(
     assert delivery.push(full=True).requests == 0
 
 
+def test_copies_that_killed_plans_and_upgrades_have_left_go_too(delivery: Delivery) -> None:
+    delivery.run(told(shop_of("nested", delivery), "nested"))
+    ledger = delivery.here / "replenit_data" / "shop_replenit.ledger.duckdb"
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    left = ledger.parent / f".rehearsal-{int(ended.stdout)}-x"
+    left.mkdir()
+    for copy in (left / ledger.name, ledger.with_name(f"{ledger.name}.format1.bak")):
+        copy.write_bytes(ledger.read_bytes())
+    assert any(".rehearsal" in place for place in traces(delivery))
+    forget(delivery.pipeline(), email=EMAIL)
+    assert traces(delivery) == set()
+
+
 def test_pipeline_goes_on_with_owner_only_files_afterwards(delivery: Delivery) -> None:
     shop = shop_of("nested", delivery)
     delivery.run(told(shop, "nested"))
