@@ -36,6 +36,7 @@ __all__ = ["LiveProgress", "told"]
 
 QUOTA_SECONDS = 2.0  # reading the account's log takes some milliseconds
 MIN_SECONDS = 2.0  # before that a rate is a guess
+MIN_REQUESTS = 5
 _BAR = 24
 _FEW = 0.1  # of the window: what is left of it is shown in another colour
 _OF_DLT = frozenset({"Resources", "Files", "Items", "Jobs"})
@@ -73,6 +74,7 @@ class LiveProgress(Collector):
         self._began = self._told = self._clock.monotonic()
         self._watched: tuple[Path, Callable[[], Sequence[WindowUse]]] | None = None
         self._uses: tuple[float, Sequence[WindowUse]] = (float("-inf"), ())
+        self._stage: tuple[str, int, int] = ("", 0, 0)  # its name, what was done before it
         self._spinner = Spinner("dots")
         self._lock = threading.Lock()
 
@@ -145,7 +147,7 @@ class LiveProgress(Collector):
             seconds = self._clock.monotonic() - self._began
             done = f"[green]✓[/] {_escaped(self.step)} [dim]{seconds:.1f} s  {self._counted()}[/]"
             self._console.print(done, soft_wrap=True)
-        self._watched = None
+        self._watched, self._stage = None, ("", 0, 0)
         self._uses = (float("-inf"), ())
 
     def _status(self) -> Status | None:
@@ -169,6 +171,14 @@ class LiveProgress(Collector):
             self._uses = (now, uses)
         return uses
 
+    def _per_request(self, status: Status) -> float | None:
+        """Return how many documents a request of this stage holds; None until that is known."""
+        if status.stage != self._stage[0]:
+            self._stage = (status.stage, status.documents, status.requests)
+        _, documents, requests = self._stage
+        sent = status.requests - requests
+        return (status.documents - documents) / sent or None if sent >= MIN_REQUESTS else None
+
     def _delivery(self, status: Status) -> Table:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
@@ -183,7 +193,7 @@ class LiveProgress(Collector):
         )
         seconds = self._clock.now() - status.started
         windows = self._windows()
-        grid.add_row("  documents", bar, told(status, seconds, windows))
+        grid.add_row("  documents", bar, told(status, seconds, windows, self._per_request(status)))
         for use in windows:
             style = "yellow" if use.free < _FEW * use.allowed else "green"
             used = ProgressBar(
@@ -202,7 +212,8 @@ class LiveProgress(Collector):
         if status is None or not status.step:
             return f"{self.step}: {self._counted()}"
         windows = self._windows()
-        parts = [told(status, self._clock.now() - status.started, windows)]
+        seconds = self._clock.now() - status.started
+        parts = [told(status, seconds, windows, self._per_request(status))]
         parts += [
             f"{use.free:,} left {_WINDOWS.get(use.seconds, f'in {use.seconds:g} s')}"
             for use in windows
@@ -224,13 +235,19 @@ class LiveProgress(Collector):
         self._console.print(text, markup=False, soft_wrap=True)
 
 
-def told(status: Status, seconds: float, uses: Sequence[WindowUse] = ()) -> str:
+def told(
+    status: Status,
+    seconds: float,
+    uses: Sequence[WindowUse] = (),
+    per_request: float | None = None,
+) -> str:
     """Return how far a delivery is, how fast, and how long it will take.
 
     Args:
         status: What it tells of itself.
         seconds: How long it has been under way.
         uses: The account's windows: what was quick so far may have to wait for them.
+        per_request: Documents in a request; default the run's so far.
     """
     known = status.documents + status.remaining
     of = f" of {known:,}" if status.remaining else ""
@@ -239,14 +256,14 @@ def told(status: Status, seconds: float, uses: Sequence[WindowUse] = ()) -> str:
         rate = status.documents / seconds
         parts.append(f"{rate:,.0f} a second" if rate >= 1 else f"{rate * 60:,.0f} a minute")
         if status.remaining:
-            left = max(status.remaining / rate, _wait(status, uses))
+            left = max(status.remaining / rate, _wait(status, uses, per_request))
             parts.append(f"about {_long(left)} left")
     return ", ".join(parts)
 
 
-def _wait(status: Status, uses: Sequence[WindowUse]) -> float:
+def _wait(status: Status, uses: Sequence[WindowUse], per_request: float | None) -> float:
     """Return how long the windows make the requests that are left last, in seconds."""
-    requests = status.remaining * status.requests / status.documents
+    requests = status.remaining / (per_request or status.documents / max(1, status.requests))
     return max(((requests - use.free) / use.allowed * use.seconds for use in uses), default=0.0)
 
 

@@ -72,6 +72,7 @@ def test_a_window_that_is_used_up_makes_the_rest_take_longer() -> None:
     used_up = (WindowUse(100, 60.0, 80, 80), WindowUse(5000, 3600.0, 4000, 80))
     assert told(quick, 2.0).endswith("400 a second, about 1 s left")
     assert told(quick, 2.0, used_up).endswith("400 a second, about 30 s left")
+    assert told(quick, 2.0, used_up, per_request=5).endswith("about 60 s left")
 
 
 def watched(tmp_path: Path, clock: FakeClock, stream: io.StringIO, **how: Any) -> LiveProgress:
