@@ -100,9 +100,10 @@ def run(options: argparse.Namespace, console: Console | None = None) -> int:
     console = console or Console(json=options.json)
     try:
         try:
-            return load(options.replenit_command).run(options, console)
+            code = load(options.replenit_command).run(options, console)
         finally:
             _settle_states()
+        console.out.flush()
     except ActivationError as error:
         console.tell(str(error))
         return 2
@@ -113,6 +114,7 @@ def run(options: argparse.Namespace, console: Console | None = None) -> int:
     except KeyboardInterrupt:
         console.tell("Interrupted.")
         return 130
+    return code
 
 
 def _settle_states() -> None:
