@@ -54,9 +54,7 @@ def test_probe_asks_finds_takes_answers_and_writes_the_settings(
     assert '[destination.replenit]\ncustomer_identifier_priority = "customerid"' in shown
     assert "--switch children=merge" in shown
     written = config.read_text(encoding="utf-8")
-    assert written == before.replace('""', '"customerid"') + (
-        'customer_delete_style = "path"\n'
-    )
+    assert written == before.replace('""', '"customerid"') + ('customer_delete_style = "path"\n')
 
 
 def test_probe_without_a_yes_sends_nothing(
