@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from replenit_destination import ServiceUnavailableError, SettingsError, push
+from replenit_destination import (
+    RejectedDocumentsError,
+    ServiceUnavailableError,
+    SettingsError,
+    push,
+)
 from replenit_destination.destinations.notifications import Patience, notify
 from replenit_destination.destinations.run_summary import of_error, of_report
 from tests.doubles.clock import FakeClock
+
+from .conftest import MAPPING
+from .test_whole_path import HINTS, Service, order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -195,6 +203,22 @@ def test_a_push_tells_its_report_and_its_error(
         push(shop)
     assert [path for path, *_ in server.heard] == [f"/{SECRET}", f"/{SECRET}/fail"]
     assert [one["state"] for one in heard] == ["delivered", "failed"]
+
+
+def test_refused_documents_within_the_limit_are_listed_and_no_failure(
+    pipeline: Callable[..., dlt.Pipeline], server: Hearing
+) -> None:
+    settings: dict[str, Any] = {"engine": None, "transport": Service(), "mapping": MAPPING}
+    settings |= {"deliver": "manual", "on_rejected": "raise", "ping_url": server.url}
+    shop = pipeline(max_rejected_count=1, freshness_hours={"orders": 24}, **settings)
+    shop.run([order(1), order(2, email="nobody")], **HINTS)
+    report = push(shop)
+    assert (report.exit_code, report.alarms, sum(report.refusals.values())) == (0, [], 1)
+    assert [path for path, *_ in server.heard] == [f"/{SECRET}"]
+    shop.run([order(3, email="nobody")], **HINTS)
+    with pytest.raises(RejectedDocumentsError, match="more than max_rejected_count, 1"):
+        push(shop)
+    assert [path for path, *_ in server.heard][1:] == [f"/{SECRET}/fail"]
 
 
 @pytest.mark.parametrize(
