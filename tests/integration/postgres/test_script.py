@@ -117,8 +117,8 @@ def test_live_run_delivers_the_configured_database(
     database.run(
         "CREATE TABLE people (id int PRIMARY KEY, mail text, news boolean, password text,"
         " gone boolean, seen timestamptz);"
-        "INSERT INTO people VALUES (1, 'Ada@example.com', true, 'opensesame', false),"
-        " (2, 'b@example.com', false, 'opensesame', NULL), (3, 'c@example.com', true, 'opensesame', true)"
+        "INSERT INTO people VALUES (1, 'Ada@example.com', true, 'xyzzy', false),"
+        " (2, 'b@example.com', false, 'xyzzy', NULL), (3, 'c@example.com', true, 'xyzzy', true)"
     )
     (tmp_path / ".dlt").mkdir()
     (tmp_path / ".dlt" / "config.toml").write_text(
@@ -147,7 +147,7 @@ def test_live_run_delivers_the_configured_database(
         assert consents == {"ada@example.com": True, "b@example.com": False}
         assert "example.com" not in out
         kept = [file for file in tmp_path.rglob("*") if file.is_file()]
-        assert not any(b"opensesame" in file.read_bytes() for file in kept), "no password left home"
+        assert not any(b"xyzzy" in file.read_bytes() for file in kept), "no password left home"
 
         settings["SOURCES__POSTGRES__CREDENTIALS"] = "postgresql://ada:hush@127.0.0.1:1/shop"
         code, out, err = start("--mapping", "shop.toml", **settings)
