@@ -1,4 +1,4 @@
-"""docs/commands.md tells what the commands' own help tells."""
+"""The pages tell every command, as its own help tells it, and every error."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from replenit_destination import exceptions
 from replenit_destination.cli.app import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,3 +36,9 @@ def test_command_is_shown_at_work(name: str) -> None:
     pages = (ROOT / "docs").glob("*.md")
     shown = [page.name for page in pages if page != PAGE and f"replenit {name}" in page.read_text()]
     assert shown
+
+
+@pytest.mark.parametrize("name", [name for name in exceptions.__all__ if name.endswith("Error")])
+def test_error_is_on_its_page(name: str) -> None:
+    text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    assert f"\n| `{name}` | 2 |" in text

@@ -236,6 +236,23 @@ def test_unknown_address_is_asked_for_where_people_are_deleted_by_it(delivery: D
     assert forget(delivery.pipeline(), email="nobody@example.com").exit_code == 0
 
 
+@pytest.mark.parametrize("mode", ["light", "full"])
+def test_copies_behind_state_url_are_replaced(delivery: Delivery, mode: str) -> None:
+    delivery.settings |= {"state_url": (delivery.here / "remote").as_uri(), "state": mode}
+    shop = shop_of("table", delivery)
+    delivery.run(told(shop, "table"))
+    shop.put("customers", 1, surname="King")
+    delivery.run(told(shop, "table"))
+    remote = {place for place in traces(delivery) if place.startswith("remote/")}
+    assert any("ledger" in place for place in remote)
+    assert any("customers" in place for place in remote)
+    receipt = forget(delivery.pipeline(), email=EMAIL)
+    assert receipt.exit_code == 0, str(receipt)
+    assert traces(delivery) == set()
+    assert delivery.push(full=True).requests == 0
+    assert traces(delivery) == set()
+
+
 KILLED = """
 import json, os, signal, sys
 import dlt

@@ -5,20 +5,24 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import tarfile
+import tempfile
 import zlib
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow
 import pyarrow.parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 __all__ = ["places_of"]
 
 _MAGIC = b"DUCK"
+_ZSTANDARD = bytes.fromhex("28b52ffd")
 
 
 def places_of(words: Iterable[str], folder: Path, vendor: Any = None) -> set[str]:
@@ -43,6 +47,22 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
         yield "", str(pyarrow.parquet.read_table(path).to_pylist())
     elif content[8:12] == _MAGIC and not path.name.endswith(".wal"):
         yield from _cells(path)
+    elif content.startswith(_ZSTANDARD):
+        yield from _members(path)
+
+
+def _members(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield what is in the files of a packed state."""
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent) as folder,
+        pyarrow.input_stream(str(path), compression="zstd") as plain,
+        tarfile.open(fileobj=plain, mode="r|") as packed,
+    ):
+        packed.extractall(folder, filter="data")
+        for member in sorted(Path(folder).rglob("*")):
+            if member.is_file():
+                for place, text in _texts(member):
+                    yield f"!{member.relative_to(folder)}{place}", text
 
 
 def _cells(path: Path) -> Iterator[tuple[str, str]]:
