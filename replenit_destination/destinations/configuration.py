@@ -156,6 +156,8 @@ class ReplenitClientConfiguration(
     """What fsspec's file system takes, such as `endpoint_url`; keys best in `secrets.toml`."""
     state_keep: int = 3
     """How many stored generations stay. Default 3."""
+    state_read_only: bool = False
+    """Fetch the state and never store it; nothing is delivered then. For plans of drafts."""
 
     engine: Annotated[Any | None, NotResolved()] = None
     """The function that delivers, `engine.run.push` by default; for tests and other means."""

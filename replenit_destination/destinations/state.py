@@ -67,6 +67,7 @@ class StateSession:
         cipher: Cipher | None = None,
         slim: Callable[[Path], Path] | None = None,
         keep: int = 3,
+        read_only: bool = False,
         clock: Clock | None = None,
         step: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -76,6 +77,7 @@ class StateSession:
         self.cipher = cipher
         self.slim = slim
         self.keep = keep
+        self.read_only = read_only
         self.clock = clock or SystemClock()
         self.step = step
         self.claim: Claim | None = None
@@ -217,9 +219,19 @@ class StateSession:
 
         Raises:
             StateConflictError: Somebody has.
+            StateError: Nothing may be stored from here, so nothing may be sent either.
         """
+        self._refuse_read_only()
         if self.claim and (self.lost or self.remote.overtaken(self.claim)):
             raise StateConflictError(self._overtaken())
+
+    def _refuse_read_only(self) -> None:
+        if self.read_only:
+            message = (
+                "state_read_only: the state is not stored from here, so nothing is delivered "
+                "either: no other machine would know of it"
+            )
+            raise StateError(message)
 
     def _overtaken(self) -> str:
         return (
@@ -240,6 +252,7 @@ class StateSession:
             StateConflictError: Another runner has taken over.
             StateError: The storage failed; the message says how to recover.
         """
+        self._refuse_read_only()
         with self._lock:
             self.begin()
             assert self.claim is not None  # noqa: S101 - for the type checker
@@ -312,7 +325,9 @@ class StateSession:
 
     def settle(self) -> None:
         """Store what changed, or let the claim go."""
-        if self.changed:
+        if self.read_only:
+            self.rest()
+        elif self.changed:
             self.store()
         else:
             self.release()

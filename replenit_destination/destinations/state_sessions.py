@@ -350,5 +350,6 @@ def _made(client: ReplenitClient, ledger: Path) -> StateSession:
         cipher=Cipher(config.state_key) if config.state_key else None,
         slim=slim,
         keep=config.state_keep,
+        read_only=config.state_read_only,
         clock=clock,
     )

@@ -166,5 +166,6 @@ def test_plan_stages_only_and_is_kept_for_the_comment(runner: Runner) -> None:
     plan = steps_of(jobs(TEMPLATE)["plan"], "plan")
     code, lines = runner.run(plan, **STATE)
     assert (code, lines[0]) == (0, "python csv_to_replenit.py --stage-only")
+    assert "DESTINATION__REPLENIT__STATE_READ_ONLY=true" in lines
     assert (runner.folder / "plan.md").read_text(encoding="utf-8").startswith("dlt replenit plan")
     assert (runner.folder / "summary.md").exists()

@@ -85,6 +85,26 @@ def test_new_machine_has_ledger_database_windows_and_packages(
     second.release()
 
 
+def test_read_only_machine_looks_and_leaves_nothing(machine: Machine, folder: Place) -> None:
+    run(machine("first", folder), "order 1")
+    draft = machine("draft", folder, read_only=True)
+    draft.begin()
+    accept(draft, "a draft's row", file="database")
+    with pytest.raises(StateError, match="state_read_only"):
+        draft.verify()
+    draft.settle()
+    with pytest.raises(StateError, match="state_read_only"):
+        draft.store()
+    draft.begin()
+    assert accepted(draft, file="database") == ["a draft's row"]
+    draft.settle()
+    later = machine("later", folder)
+    later.begin()
+    assert accepted(later) == ["order 1"]
+    assert not later.files.database.exists()
+    later.release()
+
+
 def test_machine_that_has_the_newest_downloads_nothing(machine: Machine, folder: Place) -> None:
     steps: list[str] = []
     run(machine("first", folder), "order 1")
