@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from replenit_destination.engine.report import Report
     from replenit_destination.engine.target import Answer, Request
 
+EXAMPLES = int(os.environ.get("REPLENIT_PLANS", "10"))
 RULES = (
     Rules(),
     Rules(product_removal="delete", gdpr_policy="consented_only"),
@@ -163,7 +164,7 @@ def _keys(world: World, entity: str) -> list[str]:
     return [str(number) for number in numbers] or ["-"]
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(rules=st.sampled_from(RULES), days=st.lists(_DAY, min_size=1, max_size=2))
 def test_plan_tells_what_the_push_then_does(rules: Rules, days: list[Any]) -> None:
     """After any edits, removals, bad rows, changed mappings and columns, and refusals before."""

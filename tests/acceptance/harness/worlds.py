@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, seed, settings
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STEPS", "WORLDS", "draw"]
 
-STEPS = 8
+STEPS = int(os.environ.get("REPLENIT_STEPS", "6"))
 """Steps of a history, at most."""
 
 
