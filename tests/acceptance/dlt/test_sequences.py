@@ -114,7 +114,7 @@ def test_any_sequence_ends_as_the_oracle_says(form: str, box: ReplenitSandbox, h
     number = iter(range(1000))
 
     @settings(
-        max_examples=int(os.environ.get("REPLENIT_DLT_SEQUENCES", "3")),
+        max_examples=int(os.environ.get("REPLENIT_DLT_SEQUENCES", "2")),
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(rounds=ROUNDS, strategy=st.sampled_from(["merge", "upsert"]))
