@@ -71,7 +71,8 @@ def conclude(
         for entity, count, keys in ledger.connection.execute(
             "SELECT entity, count(*), list(key ORDER BY key)[:3]"
             f" FROM {ledger.schema}.entry WHERE account = ? AND sent AND NOT confirmed"
-            f" AND {NOT_ADOPTED}"
+            # What stands refused or skipped is told as such: no push would send it to be counted.
+            f" AND refusal IS NULL AND {NOT_ADOPTED}"
             " GROUP BY ALL",
             [ledger.account],
         ).fetchall()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from replenit_destination.sandbox.faults import Poison
-from tests.acceptance.harness.oracle import Rules
+from tests.acceptance.harness.oracle import Rules, keys
 from tests.acceptance.harness.world import ELSEWHERE, HERE, World, delivered
 from tests.doubles.shop import Shop
 
@@ -153,6 +153,28 @@ def test_a_withdrawal_is_delivered_first_and_ends_the_orders(tmp_path: Path) -> 
     shop.shop.change_customer(1, gdpr=True)
     shop.deliver()
     assert shop.said() == ["POST /customers 1", "POST /orders 13"]
+    shop.assert_ledger_agrees()
+
+
+def test_an_uncounted_order_that_may_no_longer_be_sent_is_told_as_skipped(tmp_path: Path) -> None:
+    truth = Shop.sample()
+    shop = World(tmp_path, Rules(gdpr_policy="consented_only"), shop=truth)
+    shop.service.faults.add(Poison("orders", keys=["13"], outcome="ignore"))
+    shop.load()
+    report = shop.push()
+    assert report is not None
+    assert "orders" in report.unconfirmed
+    shop.service.faults.clear()
+    truth.change_customer(1, gdpr=False)
+    shop.load()
+    report = shop.push(confirm=True)
+    assert report is not None
+    assert (report.unconfirmed, report.entities["orders"].skipped) == ({}, 2)
+    assert report.exit_code == 0, "no push could find out more"
+    truth.change_customer(1, gdpr=True)
+    shop.load()
+    shop.push()
+    assert shop.state()["orders"].keys() == keys(truth, Rules())["orders"]
     shop.assert_ledger_agrees()
 
 

@@ -218,11 +218,16 @@ class World:
                 cursor.execute("DETACH told")
 
     def assert_ledger_agrees(self, tenant: str = HERE) -> None:
-        """Check that the ledger holds exactly the vendor's keys and children, nothing in doubt."""
+        """Check that the ledger holds exactly the vendor's keys and children, nothing in doubt.
+
+        What was not counted and may no longer be sent stays in doubt: nobody can know.
+        """
         state = self.state(tenant)
         believed = {name: {} for name in state}
         for entry in self.entries(tenant=tenant):
-            if entry["sent"]:
+            if entry["sent"] and entry["refusal"] == "skipped" and not entry["confirmed"]:
+                state[entry["entity"]].pop(entry["key"], None)
+            elif entry["sent"]:
                 believed[entry["entity"]][entry["key"]] = {
                     "/".join(json.loads(child)) for child in entry["children"] or ()
                 }
