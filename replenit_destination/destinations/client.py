@@ -15,6 +15,7 @@ from replenit_destination.destinations.packages import LoadPackage, mend
 from replenit_destination.destinations.privacy import keep_private
 from replenit_destination.destinations.setup import active_pipeline
 from replenit_destination.destinations.state_sessions import begin, session_of
+from replenit_destination.destinations.tombstones import drop_tombstones
 from replenit_destination.engine.clock import SystemClock
 from replenit_destination.engine.handover import Handover
 from replenit_destination.engine.storage import busy, full, is_busy
@@ -134,6 +135,7 @@ class ReplenitClient(DuckDbClient):
                 Only a package's first delivery raises it: should the next one fail too, the load
                 completes, so that a refused key does not keep new rows from being staged.
         """
+        drop_tombstones(self)
         package = LoadPackage.current()
         if self.config.deliver == "manual":
             remember(self, active_pipeline())

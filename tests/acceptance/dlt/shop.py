@@ -35,7 +35,6 @@ class Shop:
     _only_children: set[tuple[str, int]] = field(default_factory=set)
     _lost: dict[tuple[str, int], Row] = field(default_factory=dict)
     _products_told: dict[str, Row] = field(default_factory=dict)
-    _told: set[tuple[str, str, int]] = field(default_factory=set)
 
     def put(self, entity: str, number: int, **values: Any) -> None:
         """Add a row or change some of its values; a list of children replaces the old one."""
@@ -65,20 +64,17 @@ class Shop:
         """Return a dlt source that tells what has changed, or all rows where dlt replaces them.
 
         Children in a table of their own are told without their parent when only they changed, and
-        those that are gone as tombstones. What came and went in between is not told: dlt's
-        `upsert` keeps the tombstone of a row that it never had as a row.
+        those that are gone as tombstones.
         """
         apart = form in {"table", "arrow"}
         tables: dict[str, list[Row]] = {}
         for entity in self.rows:
             rows = [row for (name, _), row in self._untold.items() if name == entity]
-            rows = [r for r in rows if not r["deleted"] or (entity, "", r["id"]) in self._told]
             alone = {number for name, number in self._only_children if name == entity and apart}
             if everything or disposition == "replace":
                 rows, alone = list(self.rows[entity].values()), set()
             if apart and entity in CHILDREN:
-                gone = [row for (name, _), row in self._lost.items() if name == entity]
-                lost = [r for r in gone if (entity, "child", r["id"]) in self._told]
+                lost = [row for (name, _), row in self._lost.items() if name == entity]
                 children = [] if disposition == "replace" else lost
                 children = children + [child for row in rows for child in _apart(entity, row)]
                 tables[CHILDREN[entity]] = children
@@ -86,13 +82,6 @@ class Shop:
             tables[entity] = [row for row in rows if row["id"] not in alone]
         self._products_told = self._products()
         self._untold, self._only_children, self._lost = {}, set(), {}
-        self._told = {(entity, "", number) for entity in self.rows for number in self.rows[entity]}
-        self._told |= {
-            (entity, "child", child["id"])
-            for entity, block in CHILDREN.items()
-            for row in self.rows[entity].values()
-            for child in row[block]
-        }
         if disposition != "replace":
             tables = {name: rows for name, rows in tables.items() if rows}
         return _source(form, disposition, copy.deepcopy(tables))

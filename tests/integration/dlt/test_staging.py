@@ -67,6 +67,31 @@ def test_scd2_keeps_the_history_of_a_changed_row(pipeline: Callable[..., dlt.Pip
     assert rows(shop, history) == [("new", False), ("paid", True)]
 
 
+@pytest.mark.parametrize("strategy", ["delete-insert", "upsert"])
+@pytest.mark.parametrize(
+    ("kind", "alive", "gone"), [("bool", False, True), ("text", None, "2026-01-02")]
+)
+def test_tombstone_of_a_row_that_was_never_there_is_no_row(
+    pipeline: Callable[..., dlt.Pipeline], strategy: str, kind: str, alive: Any, gone: Any
+) -> None:
+    shop = pipeline()
+    options: dict[str, Any] = {
+        "table_name": "orders",
+        "write_disposition": {"disposition": "merge", "strategy": strategy},
+        "primary_key": "id",
+        "columns": {"gone": {"hard_delete": True, "data_type": kind}},
+    }
+    lines = [{"sku": "a"}]
+    shop.run([{"id": 1, "gone": alive, "lines": lines}], **options)
+    shop.run([{"id": 2, "gone": gone, "lines": lines}], **options)
+    assert rows(shop, "SELECT id FROM orders") == [(1,)]
+    assert rows(shop, "SELECT sku FROM orders__lines") == [("a",)]
+
+    shop.run([{"id": 1, "gone": gone}, {"id": 2, "gone": alive, "lines": []}], **options)
+    assert rows(shop, "SELECT id FROM orders") == [(2,)]
+    assert rows(shop, "SELECT sku FROM orders__lines") == []
+
+
 def test_hard_deleted_row_is_gone_and_its_evidence_is_staged(
     pipeline: Callable[..., dlt.Pipeline], engine: Engine
 ) -> None:
