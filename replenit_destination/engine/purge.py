@@ -25,29 +25,36 @@ if TYPE_CHECKING:
     from replenit_destination.engine.mapping import EntityMapping
     from replenit_destination.engine.person import Person
 
-__all__ = ["purge_ledger", "purge_staged"]
+__all__ = ["NESTED_ID", "StagedRows", "purge_ledger", "purge_staged"]
 
-_NESTED_ID = (("_dlt_parent_id", "_dlt_id"),)
+NESTED_ID = (("_dlt_parent_id", "_dlt_id"),)
+"""How dlt joins nested rows to theirs."""
 _REPLACED = "forgotten"
 _TEXTUAL = re.compile(r"VARCHAR|JSON|BLOB|\[\]|STRUCT|MAP")
 
 
-class _Staged:
-    """The staged tables while rows of one person are deleted from them."""
+class StagedRows:
+    """The staged tables while rows are deleted from them; `counts` is table → rows."""
 
     def __init__(self, work: duckdb.DuckDBPyConnection, tables: Tables) -> None:
         self.work = work
         self.tables = tables
         self.counts: Counter[str] = Counter()
-        self._nested = [table for table in tables if PARENT_ID in tables.columns(table)]
-        work.execute("CREATE OR REPLACE TEMP TABLE gone_rows (id VARCHAR)")
+        self._nested = [
+            (table, _parent_of(table, tables))
+            for table in tables
+            if PARENT_ID in tables.columns(table)
+        ]
+        # `upsert` makes ids of the primary key alone: rows of two tables may have the same.
+        work.execute('CREATE OR REPLACE TEMP TABLE gone_rows ("table" VARCHAR, id VARCHAR)')
 
     def delete(self, table: str, condition: str) -> None:
         """Delete rows, remembering dlt's ids of them."""
         relation = self.tables.relation(table)
         if ROW_ID in self.tables.columns(table):
             self.work.execute(
-                f"INSERT INTO gone_rows SELECT {ROW_ID} FROM {relation} WHERE {condition}"
+                f"INSERT INTO gone_rows SELECT {literal(table)}, {ROW_ID}"
+                f" FROM {relation} WHERE {condition}"
             )
         row = self.work.execute(f"DELETE FROM {relation} WHERE {condition}").fetchone()
         self.counts[table] += int(row[0]) if row else 0
@@ -57,8 +64,15 @@ class _Staged:
         before = -1
         while before != sum(self.counts.values()):
             before = sum(self.counts.values())
-            for table in self._nested:
-                self.delete(table, f"{PARENT_ID} IN (SELECT id FROM gone_rows)")
+            for table, parent in self._nested:
+                gone = f'SELECT id FROM gone_rows WHERE "table" = {literal(parent)}'
+                self.delete(table, f"{PARENT_ID} IN ({gone})")
+
+
+def _parent_of(nested: str, tables: Tables) -> str:
+    """Return the table that dlt nested another in, which its name says in any naming of dlt's."""
+    parents = (one for one in tables if nested.startswith((f"{one}__", f"{one}▶")))
+    return max(parents, key=len, default="")
 
 
 def purge_staged(
@@ -81,7 +95,7 @@ def purge_staged(
     """
     work.execute("BEGIN")
     try:
-        staged = _Staged(work, tables)
+        staged = StagedRows(work, tables)
         for name, entity in bound.items():
             if entity.query is None and entity.root.table:
                 _delete_entity(staged, entity, mapping[name])
@@ -98,12 +112,12 @@ def purge_staged(
     return {table: count for table, count in staged.counts.items() if count}, emptied
 
 
-def _delete_entity(staged: _Staged, entity: BoundEntity, mapping: EntityMapping) -> None:
+def _delete_entity(staged: StagedRows, entity: BoundEntity, mapping: EntityMapping) -> None:
     table = entity.root.table or ""
     doomed = f"rowid IN (SELECT row FROM doomed WHERE entity = {literal(entity.spec.name)})"
     relation = staged.tables.relation(table)
     child = entity.child
-    if child and child.table and child.relation and entity.on and entity.on != _NESTED_ID:
+    if child and child.table and child.relation and entity.on and entity.on != NESTED_ID:
         joined = ", ".join(quote(name) for name, _ in entity.on)
         own = ", ".join(quote(name) for _, name in entity.on)
         staged.delete(child.table, f"({joined}) IN (SELECT ({own}) FROM {relation} WHERE {doomed})")

@@ -298,3 +298,15 @@ def test_killed_erasure_is_finished_by_running_it_again(
     assert traces(delivery) == set()
     with duckdb.connect(str(delivery.here / "replenit_data/shop_replenit.ledger.duckdb")) as made:
         assert made.execute("SELECT count(*), count(purged_at) FROM erasure").fetchall() == [(1, 1)]
+
+
+def test_rows_of_other_tables_with_the_same_id_stay(delivery: Delivery) -> None:
+    """With `upsert` dlt makes row ids of the primary key alone: product 2 and order 2 share one."""
+    shop = shop_of("nested", delivery)
+    delivery.run(shop.source("nested", "upsert"))
+    delivery.calls()
+    assert forget(delivery.pipeline(), email=EMAIL).exit_code == 0
+    assert {"2", "5", "7"}.isdisjoint(delivery.held()["orders"])
+    with delivery.pipeline().sql_client() as client:
+        assert client.execute_sql("SELECT count(*) FROM products__variants") == [(4,)]
+    assert delivery.push(full=True).requests == 0
