@@ -141,6 +141,8 @@ class ReplenitClientConfiguration(
     """Fields that change in many documents at once by nature. Default `products.variants.Stock`."""
     delivery_log: bool = True
     """Whether the ledger logs, by keyed hashes, what is sent about people. Default true."""
+    retention_days: float | None = None
+    """Age at which rows of accepted orders are deleted from the database. Default: never."""
     lock_wait_seconds: float = 300.0
     """How long to wait for a database that another process has open. Default 300."""
     on_rejected: str = "warn"
@@ -174,6 +176,9 @@ class ReplenitClientConfiguration(
             if self[name] not in answers:
                 message = f"{name}: no such answer; write `{answers[0]}` or `{answers[1]}`"
                 raise SettingsError(message)
+        if self.retention_days is not None and self.retention_days < 1:
+            message = "retention_days: must be at least 1"
+            raise SettingsError(message)
         self.check_alarms()
 
     def make_default_location(self, default_location_pat: str) -> str:

@@ -12,6 +12,7 @@ from dlt.common.runtime import signals
 
 from replenit_destination.destinations.notifications import notified
 from replenit_destination.destinations.privacy import keep_private
+from replenit_destination.destinations.purge import purge_after
 from replenit_destination.destinations.setup import Setup
 from replenit_destination.destinations.state_light import refuse_left_out
 from replenit_destination.destinations.state_sessions import session_of
@@ -84,6 +85,7 @@ def _deliver(
             stop=lambda: signals.was_signal_received() or bool(session and session.lost),
             progress=_progress(pipeline, setup),
         )
+    purge_after(report, setup, pipeline)
     return report
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from replenit_destination.destinations.job_files import delete_job_files, finished_packages
 from replenit_destination.destinations.privacy import keep_private
 from replenit_destination.destinations.setup import Setup, client_of, find_pipeline
 from replenit_destination.exceptions import PendingLoadError, SettingsError
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["forget"]
 
-_JOBS = ("completed_jobs", "failed_jobs", "started_jobs", "new_jobs", ".exceptions")
 _REPLACED = "forgotten"
 
 
@@ -115,19 +114,14 @@ def forget(
 def _purge_files(folder: Path, ledger: Path, told_as: Iterable[str]) -> dict[str, int]:
     """Take away the copies of loaded rows that dlt and upgrades keep; return what it was, counted.
 
-    Job files hold the rows of many people, compressed; dlt needs those of finished packages no
-    more, and makes its trace anew with each run.
+    dlt makes its trace anew with each run.
     """
     from replenit_destination.engine.ledger_format import backups
     from replenit_destination.engine.rehearsal import sweep
 
     sweep(ledger.parent)
-    counts = {"job files": 0, "traces": 0, "ledger copies": 0}
-    for package in (folder / "load" / "loaded").glob("*"):
-        for jobs in _JOBS:
-            for file in sorted((package / jobs).glob("*")):
-                counts["job files"] += 1
-                shutil.rmtree(file) if file.is_dir() else file.unlink()
+    counts = {"job files": delete_job_files(folder), "traces": 0, "ledger copies": 0}
+    for package in finished_packages(folder):
         state = package / "load_package_state.json"
         if state.is_file():
             text = before = state.read_text(encoding="utf-8")

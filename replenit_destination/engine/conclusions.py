@@ -56,6 +56,9 @@ def _without_row(found: Explanation, entry: Mapping[str, Any]) -> Iterator[str]:
             " ledger knows nothing of it: was it loaded, and is the key written as it is sent?"
         )
         return
+    if moment := entry.get("purged_at"):
+        yield f"Its rows were purged on {moment:%Y-%m-%d} for their age; Replenit keeps it."
+        return
     yield "The source has no row that makes it any more."
     yield from _left(entry)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from replenit_destination.engine.assembly import Assembly
 from replenit_destination.engine.documents import Document, Outcome, Verdict
 from replenit_destination.engine.holds import RESEND
+from replenit_destination.engine.purged import count_purged, spare_purged, take_back
 from replenit_destination.engine.sql import literal
 from replenit_destination.engine.touched import Scope, Touch
 
@@ -169,17 +170,23 @@ class Diff:
         touch = Touch(self.work, self.ledger, self.tables, assembly, self.fingerprint)
         scope = touch.named(self.named) if self.named else touch.scope(full=full)
         rows = self._count(f"SELECT count(*) FROM {assembly.relation}")
+        purged = count_purged(self.ledger, name)
+        rows += purged
         if not (scope.rows or scope.source_changed or scope.backlog):
             return Comparison(name, scope, rows, missing=self._missing())
         self.work.execute(
             f"CREATE OR REPLACE TEMP TABLE keyed AS {assembly.keyed(scope.condition)}"
         )
         self._drop_stale_evidence(name)
+        if purged:
+            take_back(self.work, self.ledger, name)
         faults = self._exclude_duplicates(assembly)
         faults += self._keyless(entity)
         self._fill_pending(assembly, scope, force=force)
         if not self.named:
             self._fill_gone(assembly, scope)
+            if purged:
+                spare_purged(self.work, self.ledger, name)
         forgotten = 0
         if self.tombstones:
             faults = self.tombstones.without_forgotten(entity.spec, faults)
@@ -280,16 +287,9 @@ class Diff:
             "SELECT DISTINCT source_id FROM keyed"
             " WHERE key IS NULL AND NOT destroyed AND source_id IS NOT NULL ORDER BY 1"
         ).fetchall()
-        spec = entity.spec
+        spec, reason = entity.spec, "is empty; nothing identifies it"
         return [
-            RowFault(
-                spec.name,
-                KEYLESS + row[0],
-                row[0],
-                spec.key,
-                "is empty; nothing identifies it",
-                Verdict.SKIPPED,
-            )
+            RowFault(spec.name, KEYLESS + row[0], row[0], spec.key, reason, Verdict.SKIPPED)
             for row in rows
         ]
 

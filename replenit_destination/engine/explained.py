@@ -108,6 +108,7 @@ def _accepted(entry: Mapping[str, Any]) -> dict[str, Any]:
         "load_id": entry.get("load_id") or "",
         "counted": bool(entry["confirmed"]),
         "children": len(entry["children"] or ()),
+        "purged": purged.isoformat(timespec="seconds") if (purged := entry["purged_at"]) else "",
     }
 
 

@@ -284,7 +284,9 @@ SELECT
   CASE WHEN fault IS NOT NULL THEN coalesce(entry.attempts, 0) + 1 WHEN cleared THEN 0
        ELSE entry.attempts END AS attempts,
   CASE WHEN fault IS NOT NULL THEN coalesce(entry.refused_at, fault.moment) WHEN cleared THEN NULL
-       ELSE entry.refused_at END AS refused_at
+       ELSE entry.refused_at END AS refused_at,
+  CASE WHEN NOT (accepted OR same) THEN entry.purged_at END AS purged_at,
+  CASE WHEN NOT (accepted OR same) THEN entry.purged_of END AS purged_of
 FROM judged
 
 -- name: forget_folded

@@ -40,6 +40,10 @@ ALTER TABLE {ledger}.run ADD COLUMN load_id VARCHAR;  -- dlt's load that the run
 
 ALTER TABLE {ledger}.outcome ADD COLUMN person VARCHAR;
 
+-- Its rows were deleted for their age; whose it was, as keyed hashes. NULL again when a row comes back.
+ALTER TABLE {ledger}.entry ADD COLUMN purged_at TIMESTAMPTZ;
+ALTER TABLE {ledger}.entry ADD COLUMN purged_of BLOB[];
+
 -- A run that was cut off has left its journal, and the reader of today wants every list to be there.
 UPDATE {ledger}.journal
 SET rows = concat(

@@ -14,6 +14,7 @@ from replenit_destination.engine.assembly import Assembly
 from replenit_destination.engine.documents import key_hash
 from replenit_destination.engine.keyed_hash import keyed_hash, plain, plain_sql
 from replenit_destination.engine.people import people_of
+from replenit_destination.engine.purged import purged_of
 from replenit_destination.engine.sql import computed, literal
 
 if TYPE_CHECKING:
@@ -163,6 +164,9 @@ def _add_carriers(
             f" AND {keyed_hash(ledger.schema, 'key')} IN ({sent} AND entity = ?)",
             [spec.name, sorted(person.values), spec.name],
         ).fetchall():
+            _note(person, spec.name, key, source_id)
+        ids = person.source_ids.get(person.people.spec.name, set())
+        for key, source_id in purged_of(ledger, spec.name, person.values | ids):
             _note(person, spec.name, key, source_id)
 
 

@@ -6,6 +6,7 @@ accepted; nothing is sent and nothing is written. The vendor itself cannot be as
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,9 @@ class EntityVerification:
     `differing` ones were accepted as something else or are in doubt, `surplus` ones are at the
     vendor and not in the source, `surplus_children` are lines or variants of that kind. `refused`
     ones cannot be sent as they are; `waiting` ones could not be judged, for instance orders that
-    wait for a refused customer. `skipped` belong to nobody the vendor could know, which is no
-    difference. `samples` is `missing`, `differing`, `surplus`, `refused` → key hashes.
+    wait for a refused customer. `skipped` belong to nobody the vendor could know, and the rows of
+    `purged` ones are gone for their age, which is no difference. `samples` is `missing`,
+    `differing`, `surplus`, `refused` → key hashes.
     """
 
     same: int = 0
@@ -51,6 +53,7 @@ class EntityVerification:
     refused: int = 0
     waiting: int = 0
     skipped: int = 0
+    purged: int = 0
     samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -134,6 +137,7 @@ def verify(
     with rehearsing(staged, target, ledger=ledger, clock=clock, options=every) as rehearsal:
         refused_before = _refused(rehearsal)
         report = rehearsal.push(mapping)
+        purged = _purged(rehearsal)
         refused = _refused(rehearsal)
         unreadable = tuple(one for one in report.held if not one.accept)
         names = set(report.entities) - {one.entity for one in unreadable}
@@ -143,7 +147,7 @@ def verify(
             report.target,
             report.tenant,
             {
-                name: _of_entity(name, report, rehearsal, refused, refused_before)
+                name: _of_entity(name, report, rehearsal, refused, refused_before, purged[name])
                 for name in sorted(names)
             },
             unreadable,
@@ -156,6 +160,7 @@ def _of_entity(
     rehearsal: Rehearsal,
     refused: Mapping[str, set[str]],
     refused_before: Mapping[str, set[str]],
+    purged: int,
 ) -> EntityVerification:
     one = report.entities[name]
     keys = {what: rehearsal.keys.get((name, what), []) for what in ("created", "updated")}
@@ -167,7 +172,7 @@ def _of_entity(
     surplus = rehearsal.keys.get((name, "deleted"), [])
     found = {"missing": missing, "differing": differing, "surplus": surplus, "refused": standing}
     return EntityVerification(
-        same=one.unchanged,
+        same=one.unchanged - purged,
         missing=len(missing),
         differing=len(differing),
         surplus=len(surplus) + sum(w.count for w in report.withheld if w.entity == name),
@@ -175,12 +180,24 @@ def _of_entity(
         refused=len(standing),
         waiting=one.backlog,
         skipped=one.skipped,
+        purged=purged,
         samples={what: _samples(name, some) for what, some in found.items() if some},
     )
 
 
 def _samples(entity: str, keys: Iterable[str]) -> tuple[str, ...]:
     return tuple(key_hash(entity, key) for key in sorted(keys)[:SAMPLES])
+
+
+def _purged(rehearsal: Rehearsal) -> Counter[str]:
+    """Return entity → documents whose rows are purged, after the comparison in the copy."""
+    with rehearsal.opened() as (file, account):
+        rows = file.connection.execute(
+            f"SELECT entity, count(*) FROM {file.schema}.entry"
+            " WHERE account = ? AND purged_at IS NOT NULL GROUP BY ALL",
+            [account],
+        ).fetchall()
+    return Counter(dict(rows))
 
 
 def _refused(rehearsal: Rehearsal) -> dict[str, set[str]]:

@@ -64,7 +64,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     console.result({**told, "sql": sql} if sql else told)
     _show(told, console)
     console.show(f"\n{sql}" if sql else "")
-    return 0 if told["document"]["verdict"] == "unchanged" else 1
+    known = told["document"]["verdict"] == "unchanged" or (told["accepted"] or {}).get("purged")
+    return 0 if known else 1
 
 
 def _show(told: dict[str, Any], console: Console) -> None:

@@ -31,6 +31,7 @@ _COUNTS = {
     "refused": "refused",
     "waiting": "waiting",
     "skipped": "skipped",
+    "purged": "purged",
 }
 _MEANING = {
     "missing": "in the source, never accepted",
