@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,10 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("replenit")
 
 
+# DuckDB looks for pandas at every bound value; this tells it once that there is none.
+if find_spec("pandas") is None:
+    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+
 # A shell's background jobs ignore Ctrl-C, and the programs that tests start would inherit that.
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -45,6 +51,9 @@ def dlt_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 environment.delenv(name)
         environment.setenv("DLT_DATA_DIR", str(home))
         environment.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+        # Databases of a few rows: threads and compression cost more than they bring.
+        plain = '{"threads": 1, "force_compression": "uncompressed"}'
+        environment.setenv("DESTINATION__REPLENIT__CREDENTIALS__GLOBAL_CONFIG", plain)
         yield home
 
 

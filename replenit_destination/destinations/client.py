@@ -18,6 +18,7 @@ from replenit_destination.destinations.state_sessions import begin, session_of
 from replenit_destination.destinations.tombstones import drop_tombstones
 from replenit_destination.engine.clock import SystemClock
 from replenit_destination.engine.handover import Handover
+from replenit_destination.engine.sql import literal
 from replenit_destination.engine.storage import busy, full, is_busy
 from replenit_destination.exceptions import DeliveryError, LedgerBusyError, StateError
 
@@ -95,6 +96,10 @@ class ReplenitClient(DuckDbClient):
             if told := full(error, database.parent):
                 raise told from error
             raise
+        if "memory_limit" not in (self.config.credentials.global_config or {}):
+            # DuckDB's own limit is most of the machine, and a merge of dlt's takes what it may.
+            limit = literal(self.config.memory_limit)
+            self.sql_client.execute_sql(f"SET memory_limit = {limit}")
 
     def __exit__(
         self,

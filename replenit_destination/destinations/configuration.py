@@ -10,6 +10,7 @@ without is checked when it starts, all of it at once.
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -143,6 +144,8 @@ class ReplenitClientConfiguration(
     """Whether the ledger logs, by keyed hashes, what is sent about people. Default true."""
     retention_days: float | None = None
     """Age at which rows of accepted orders are deleted from the database. Default: never."""
+    memory_limit: str = "512MB"
+    """What DuckDB may keep in memory, in loads and in deliveries; the rest goes to disk."""
     lock_wait_seconds: float = 300.0
     """How long to wait for a database that another process has open. Default 300."""
     on_rejected: str = "warn"
@@ -178,6 +181,9 @@ class ReplenitClientConfiguration(
                 raise SettingsError(message)
         if self.retention_days is not None and self.retention_days < 1:
             message = "retention_days: must be at least 1"
+            raise SettingsError(message)
+        if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", self.memory_limit, re.IGNORECASE):
+            message = "memory_limit: write a size with its unit, such as `512MB`"
             raise SettingsError(message)
         self.check_alarms()
 

@@ -227,7 +227,7 @@ def push_options(config: ReplenitClientConfiguration, **overrides: Any) -> PushO
     budgets = ("workers", "quota_share", "max_requests", "max_seconds", "lock_wait_seconds")
     trouble = ("max_attempts", "retry_budget_seconds", "diagnosis_share")
     holds = ("accept_resend", "accept_schema", "bulk_changes")
-    names = (*budgets, *trouble, *holds, "delivery_log")
+    names = (*budgets, *trouble, *holds, "delivery_log", "memory_limit")
     configured = {name: config[name] for name in names if config[name] is not None}
     given = {"bulk_changes": _BULK_CHANGES, "alarms": config.alarm_rules, **configured} | {
         name: value for name, value in overrides.items() if value is not None

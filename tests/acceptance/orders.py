@@ -14,6 +14,7 @@ from replenit_destination.sandbox.faults import Poison
 from replenit_destination.sandbox.replenit.service import API_KEY, TENANT_ID, ReplenitService
 from replenit_destination.targets.replenit.configuration import ReplenitSettings
 from replenit_destination.targets.replenit.target import ReplenitTarget
+from tests.acceptance.harness.pace import quicken
 from tests.doubles.clock import FakeClock
 from tests.doubles.sandboxed import ServiceTransport
 
@@ -86,6 +87,7 @@ class Orders:
         self.orders = 0
         self._load = 0
         self.connection = duckdb.connect()
+        quicken(self.connection)
         self.connection.execute(
             "CREATE SCHEMA shop; CREATE TABLE shop.orders (id VARCHAR, customer VARCHAR,"
             " email VARCHAR, total DECIMAL(9, 2), note VARCHAR, placed_at TIMESTAMPTZ,"

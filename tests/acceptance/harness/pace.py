@@ -7,9 +7,7 @@ counts is what a statement costs before it does anything.
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +34,3 @@ def quicken(connection: duckdb.DuckDBPyConnection) -> None:
     """Spare a database of a few rows what only large ones gain from."""
     connection.execute("SET threads = 1")
     connection.execute("SET force_compression = 'uncompressed'")
-    if find_spec("pandas") is None:
-        # DuckDB looks for it at every bound value; this tells it once that there is none.
-        sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ from replenit_destination.targets.replenit.configuration import ReplenitSettings
 from replenit_destination.targets.replenit.target import ReplenitTarget
 from tests.acceptance.harness.deaths import Killed, Mortal
 from tests.acceptance.harness.oracle import CHILDREN, Documents, Oracle, Rules, plain
+from tests.acceptance.harness.pace import quicken
 from tests.doubles.clock import FakeClock
 from tests.doubles.sandboxed import ServiceTransport
 from tests.doubles.shop import Shop
@@ -86,6 +87,7 @@ class World:
         self.rules = rules or Rules()
         self.shop = shop or Shop.sample()
         self.staged = StagedShop(self.shop, form)
+        quicken(self.staged.connection)
         self.oracle = Oracle(self.rules, form)
         self.clock = FakeClock()
         self.service = ReplenitService(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dlt
 import pytest
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from replenit_destination import (
@@ -213,6 +214,43 @@ def test_mistyped_deliver_is_refused_before_anything_is_staged(
 ) -> None:
     with pytest.raises(Exception, match=r"deliver: .*`load` or `manual`"):
         pipeline(deliver="later").run(ORDERS, table_name="orders")
+
+
+@pytest.mark.parametrize(
+    ("settings", "limits"),
+    [
+        ({}, ("488.2 MiB", "512MB")),
+        ({"memory_limit": "1 GiB"}, ("1.0 GiB", "1 GiB")),
+        ({"credentials": {"global_config": {"memory_limit": "2GiB"}}}, ("2.0 GiB", "512MB")),
+    ],
+)
+def test_memory_limit_holds_for_loads_and_deliveries(
+    pipeline: Callable[..., dlt.Pipeline],
+    engine: Engine,
+    settings: dict[str, Any],
+    limits: tuple[str, str],
+) -> None:
+    found: list[Any] = []
+
+    def look(**given: Any) -> None:
+        connection = engine.last.staged.connection
+        assert connection is not None
+        found.append(connection.execute("SELECT current_setting('memory_limit')").fetchone()[0])
+        found.append(given["options"].memory_limit)
+
+    engine.during = look
+    if credentials := settings.pop("credentials", None):
+        settings["credentials"] = DuckDbCredentials("shop_replenit.duckdb", **credentials)
+    pipeline(**settings).run(ORDERS, table_name="orders")
+    assert tuple(found) == limits
+
+
+def test_mistyped_memory_limit_is_refused_before_anything_is_staged(
+    pipeline: Callable[..., dlt.Pipeline], engine: Engine
+) -> None:
+    with pytest.raises(PipelineStepFailed, match="memory_limit: write a size with its unit"):
+        pipeline(memory_limit="512").run(ORDERS, table_name="orders")
+    assert engine.calls == []
 
 
 def test_every_setting_of_the_target_can_be_configured() -> None:
