@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import tomllib
+from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,9 +33,18 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("replenit")
 
 
-# DuckDB looks for pandas at every bound value; this tells it once that there is none.
+class _NoPandas(MetaPathFinder):
+    """Says at once that there is no pandas: DuckDB looks for it at every bound value."""
+
+    @staticmethod
+    def find_spec(fullname: str, path: object = None, target: object = None) -> None:
+        """Raise for pandas; say nothing of anything else."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError(name=fullname)
+
+
 if find_spec("pandas") is None:
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _NoPandas())
 
 # A shell's background jobs ignore Ctrl-C, and the programs that tests start would inherit that.
 if threading.current_thread() is threading.main_thread():
