@@ -23,17 +23,8 @@ __all__ = ["COMMANDS", "Command", "configure", "load", "main", "run"]
 COMMANDS: tuple[str, ...] = (
     *("init", "probe", "check", "plan", "push", "retry", "pause", "resume", "status", "explain"),
     "verify",
-    *(
-        "quarantine",
-        "adopt",
-        "reset-tenant",
-        "offboard",
-        "report",
-        "schema",
-        "forget",
-        "purge",
-        "log",
-    ),
+    *("quarantine", "adopt", "reset-tenant", "offboard"),
+    *("report", "schema", "forget", "purge", "log"),
     *("state", "sandbox"),
 )
 """In the order of a person's day; each is a module of `cli.commands`, `_` for `-`."""

@@ -179,7 +179,7 @@ class ReplenitClientConfiguration(
             if self[name] not in answers:
                 message = f"{name}: no such answer; write `{answers[0]}` or `{answers[1]}`"
                 raise SettingsError(message)
-        if self.retention_days is not None and self.retention_days < 1:
+        if self.retention_days is not None and not 1 <= self.retention_days < float("inf"):
             message = "retention_days: must be at least 1"
             raise SettingsError(message)
         if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", self.memory_limit, re.IGNORECASE):

@@ -92,8 +92,8 @@ def purge_old(
         LedgerError: The ledger or the database is in use, or newer than this program.
         StorageError: The disk is full.
     """
-    if days < 1:
-        message = "retention_days: must be at least 1."
+    if not 1 <= days < float("inf"):
+        message = "retention_days: must be at least 1"
         raise SettingsError(message)
     options = options or PushOptions()
     found = Purge()

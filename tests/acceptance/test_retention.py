@@ -251,6 +251,7 @@ def test_a_person_is_forgotten_with_their_purged_orders(
     assert orders.entries("key = 'o3'") == []
 
 
-def test_an_age_of_less_than_a_day_is_refused(orders: NestedOrders) -> None:
+@pytest.mark.parametrize("days", [0, 0.9, float("nan"), float("inf")])
+def test_an_age_of_less_than_a_day_or_none_is_refused(orders: NestedOrders, days: float) -> None:
     with pytest.raises(SettingsError, match="at least 1"):
-        orders.purge(days=0)
+        orders.purge(days=days)

@@ -46,7 +46,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     purged = purge(pipeline_of(options), days=options.days, rewrite=options.rewrite)
     console.result(purged.to_dict())
     console.show(str(purged))
-    console.table(("table", "rows deleted"), sorted(purged.rows.items()))
+    if purged.rows:
+        console.table(("table", "rows deleted"), sorted(purged.rows.items()))
     for notice in purged.notices:
         console.show(f"  note      {notice}")
     return 0
