@@ -10,11 +10,14 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from replenit_destination.sandbox import ReplenitSandbox
@@ -79,10 +82,12 @@ class Scheduled:
         """Run to the end; a large shop has orders of custom items only, which are refused."""
         began = time.monotonic()
         process = self.start(*arguments)
-        output, _ = process.communicate(timeout=RUN_SECONDS)
+        with peak_of(process) as peak:
+            output, _ = process.communicate(timeout=RUN_SECONDS)
         assert process.returncode in ((0, 1) if LONG else (0,)), output[-3000:]
         assert "backlog" not in output, output[-3000:]
-        self.note(what, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        self.figures.append(f"{what}: {seconds:.1f} s, {peak.megabytes:.0f} MB at most")
         return output
 
     def killed(self, what: str, when: Callable[[], bool]) -> None:
@@ -98,10 +103,6 @@ class Scheduled:
             pytest.fail(f"{what}: the run was over before\n{output[-3000:]}")
         process.kill()
         process.communicate()
-
-    def note(self, what: str, seconds: float) -> None:
-        peak = resource_peak_megabytes()
-        self.figures.append(f"{what}: {seconds:.1f} s, largest process so far {peak:.0f} MB")
 
     def jobs(self, resource: str) -> list[Any]:
         jobs = self.shopify.api.bulk.jobs.values()
@@ -120,11 +121,30 @@ class Scheduled:
         return differences(expected, found)
 
 
-def resource_peak_megabytes() -> float:
-    """The largest memory that any finished run had."""
-    import resource
+class Peak:
+    """The most memory that a process was seen with."""
 
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    megabytes = 0.0
+
+
+@contextmanager
+def peak_of(process: subprocess.Popen[str]) -> Iterator[Peak]:
+    """Look at a process again and again; its own `ru_maxrss` begins with that of its parent."""
+    peak, over = Peak(), threading.Event()
+
+    def look() -> None:
+        with suppress(psutil.NoSuchProcess):
+            watched = psutil.Process(process.pid)
+            while not over.wait(0.02):
+                peak.megabytes = max(peak.megabytes, watched.memory_info().rss / 2**20)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        watcher.join()
 
 
 @pytest.fixture
