@@ -189,3 +189,40 @@ def test_live_run_delivers_own_files_by_own_mapping(
         consents = {key: one["GdprOptin"] for key, one in box.state()["customers"].items()}
     assert consents == {"jürgen@example.com": True, "ada@example.com": False}
     assert "example.com" not in out
+
+
+def test_bucket_is_read_through_the_settings(
+    start: Start, s3_endpoint: str, tmp_path: Path
+) -> None:
+    """The very settings of the page, against an S3: first all files, then the changed one."""
+    import s3fs
+    from csv_files.sample import write_sample
+
+    write_sample(tmp_path / "files")
+    bucket = s3fs.S3FileSystem(endpoint_url=s3_endpoint, key="test", secret="test")
+    bucket.call_s3("create_bucket", Bucket="exports")
+    bucket.put(str(tmp_path / "files"), "exports/shop", recursive=True)
+    with ReplenitSandbox() as vendor:
+        settings = {
+            "SOURCES__CSV_FILES__FOLDER": "s3://exports/shop",
+            "SOURCES__FILESYSTEM__CREDENTIALS__AWS_ACCESS_KEY_ID": "test",
+            "SOURCES__FILESYSTEM__CREDENTIALS__AWS_SECRET_ACCESS_KEY": "test",
+            "SOURCES__FILESYSTEM__CREDENTIALS__ENDPOINT_URL": s3_endpoint,
+            "DESTINATION__REPLENIT__API_KEY": vendor.api_key,
+            "DESTINATION__REPLENIT__TENANT_ID": vendor.tenant_id,
+            "DESTINATION__REPLENIT__BASE_URL": vendor.url,
+            "DESTINATION__REPLENIT__CUSTOMER_IDENTIFIER_PRIORITY": "email",
+        }
+
+        def run() -> int:
+            code, out, err = start("--report", "report.json", **settings)
+            assert code == 0, out + err
+            report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+            assert len(vendor.state()["customers"]) == 120
+            return int(report["requests"])
+
+        assert run() >= 3
+        assert run() == 0
+        customers = bucket.cat("exports/shop/customers.csv")
+        bucket.pipe("exports/shop/customers.csv", customers.replace(b"Evans", b"Evers"))
+        assert run() == 1

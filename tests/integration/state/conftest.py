@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from replenit_destination.destinations.state import StateSession
 from replenit_destination.destinations.state_archive import Cipher
@@ -15,7 +14,7 @@ from replenit_destination.destinations.state_store import StateStore
 from tests.doubles.clock import FakeClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 FACTS = {
@@ -35,15 +34,6 @@ class Place:
 
     def store(self, clock: FakeClock | None = None) -> StateStore:
         return StateStore(self.url, clock=clock or FakeClock(), options=self.options)
-
-
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture
