@@ -108,6 +108,8 @@ class Snapshot:
         # On the driver's own connection: SQLAlchemy would make a server-side cursor of it.
         driver: Any = connection.connection.driver_connection
         driver.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        driver.execute("SET LOCAL TimeZone = 'UTC'")
+        driver.execute("SET LOCAL DateStyle = 'ISO'")
         if self._id:
             driver.execute(f"SET TRANSACTION SNAPSHOT '{self._id}'")
 

@@ -190,6 +190,41 @@ def test_types_of_postgres_arrive_exactly(database: Database, loaded: Loaded) ->
     assert loaded.run() == {}, "every type compares equal to what is staged of it"
 
 
+def test_any_text_arrives_as_it_is(database: Database, loaded: Loaded) -> None:
+    odd = ["", "a,b", 'say "Zoë"', "two\nlines\r\n", "\\.", "\\N", "50 %", "%s", " t ", "NULL"]
+    texts = [*odd, "long " * 500_000, None]
+    database.run("CREATE TABLE notes (id int PRIMARY KEY, written text)")
+    database.run("CREATE TABLE lone (written text)")
+    with database.transaction() as connection:
+        for number, text in enumerate(texts):
+            connection.execute("INSERT INTO notes VALUES (%s, %s)", (number, text))
+            connection.execute("INSERT INTO lone VALUES (%s)", (text,))
+    loaded.run(["notes", "lone"])
+    assert loaded.rows("SELECT id, written FROM shop.notes") == list(enumerate(texts))
+    # A line with nothing in it is a row too.
+    assert loaded.rows("SELECT count(*), count(DISTINCT written) FROM shop.lone") == [(12, 11)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("timestamptz", "infinity"),
+        ("date", "0044-03-15 BC"),
+        ("numeric(10, 2)", "NaN"),
+        ("numeric", "0.12345678912345"),
+    ],
+)
+def test_value_that_cannot_be_staged_is_named(
+    database: Database, loaded: Loaded, kind: str, value: str
+) -> None:
+    database.run(f"CREATE TABLE things (id int PRIMARY KEY, good int, odd {kind})")
+    database.run(f"INSERT INTO things VALUES (1, 1, '{value}')")
+    with pytest.raises(PipelineStepFailed, match="column `odd` has a value that is no ") as error:
+        loaded.run()
+    assert value not in str(error.value)
+    assert database.others() == 0
+
+
 def test_tables_are_read_at_one_moment(database: Database, loaded: Loaded) -> None:
     """A row that arrives while a run reads is not half there: it waits for the next run."""
     database.run(ITEMS + "CREATE TABLE parents (id bigint PRIMARY KEY)")
