@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import tomllib
-from importlib.abc import MetaPathFinder
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+from tests.doubles.no_pandas import say_there_is_no_pandas
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -33,18 +32,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("replenit")
 
 
-class _NoPandas(MetaPathFinder):
-    """Says at once that there is no pandas: DuckDB looks for it at every bound value."""
-
-    @staticmethod
-    def find_spec(fullname: str, path: object = None, target: object = None) -> None:
-        """Raise for pandas; say nothing of anything else."""
-        if fullname == "pandas":
-            raise ModuleNotFoundError(name=fullname)
-
-
-if find_spec("pandas") is None:
-    sys.meta_path.insert(0, _NoPandas())
+say_there_is_no_pandas()
 
 # A shell's background jobs ignore Ctrl-C, and the programs that tests start would inherit that.
 if threading.current_thread() is threading.main_thread():

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 from tests.acceptance.harness.pace import new_folder
 from tests.acceptance.harness.sequences import Sequences
 from tests.acceptance.harness.worlds import WORLDS, draw
+from tests.doubles.no_pandas import say_there_is_no_pandas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -189,6 +190,7 @@ def _say(what: object) -> None:
 
 def _live(portion: Portion) -> Ending:
     logging.disable(logging.CRITICAL)
+    say_there_is_no_pandas()
     Sequences.told.clear()
     written, failure = io.StringIO(), ""
     with contextlib.redirect_stdout(written):
