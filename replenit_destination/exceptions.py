@@ -19,6 +19,7 @@
     │   └── StateConflictError        … both sides went on; one must be chosen
     ├── PendingLoadError              a load has not ended; run the pipeline, then again
     ├── StorageError                  the disk takes no more; make room and run again
+    ├── MemoryLimitError              DuckDB may keep too little in memory; allow it more
     └── RejectedDocumentsError        look at the refused documents (only when asked to raise)
 
 A single bad document is never an exception: it is an `Outcome`, kept in the ledger and in the
@@ -47,6 +48,7 @@ __all__ = [
     "LedgerVersionError",
     "MappingError",
     "MappingFault",
+    "MemoryLimitError",
     "MissingSettingsError",
     "PendingLoadError",
     "RejectedDocumentsError",
@@ -217,6 +219,16 @@ class StorageError(ActivationError):
         super().__init__(
             f"cannot write `{path}` (file system {file_system}{left}): {reason}. Nothing is lost: "
             "make room there or lift the limit, then run again."
+        )
+
+
+class MemoryLimitError(ActivationError):
+    """DuckDB needs more memory than `memory_limit`; nothing is lost, and the next run goes on."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "DuckDB needs more memory than `memory_limit` allows. Nothing is lost: set more, as in "
+            '`destination.replenit.memory_limit = "2GB"`, then run again.'
         )
 
 

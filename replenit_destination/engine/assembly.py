@@ -3,7 +3,7 @@
     root ─┬─ look-ups ──> source ──> keyed        one row per root row: row, key, source_id
           └─ children (and theirs) ──> documents  one row per root row: … + source_rows, document
 
-Nothing here executes: the statements run inside DuckDB, in partitions of root rows (`rowid` ranges)
+Nothing here executes: the statements run inside DuckDB, in portions of root rows (`rowid` ranges)
 so that the nesting of lines stays small. `document` is a JSON object with the vendor's field names,
 values in the forms of `target.Kind`.
 """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from replenit_destination.engine.assembly import Assembly
 from replenit_destination.engine.documents import Document, Outcome, Verdict
 from replenit_destination.engine.holds import RESEND
+from replenit_destination.engine.portions import in_portions
 from replenit_destination.engine.purged import count_purged, spare_purged, take_back
 from replenit_destination.engine.sql import literal
 from replenit_destination.engine.touched import Scope, Touch
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from replenit_destination.engine.tombstones import Tombstones
 
 __all__ = ["Comparison", "Diff", "RowFault", "create_tables", "woken_by_consent"]
-
-ROWS_PER_PARTITION = 400_000
-"""Roots and children nested at once: 3 million lines in one go took 1.76 GB, in parts 0.45 GB."""
 
 KEYLESS = "~"
 """Ledger keys of rows without a key start with this."""
@@ -303,7 +301,8 @@ class Diff:
         newest = (
             f"document ->> {literal('$.' + spec.newest_first)}" if spec.newest_first else "NULL"
         )
-        for condition in self._partitions(assembly, scope):
+
+        def nest(condition: str) -> None:
             self.work.execute(
                 f"INSERT INTO pending\n"
                 f"WITH document AS (\n{assembly.documents(condition)}\n),\n"
@@ -328,25 +327,7 @@ class Diff:
                 f"      AND entry.refused_by = {literal(self.fingerprint)}))"
             )
 
-    def _partitions(self, assembly: Assembly, scope: Scope) -> list[str]:
-        """Return conditions that split the scope into parts small enough to nest in memory."""
-        row = self.work.execute(f"SELECT max(rowid), count(*) FROM {assembly.relation}").fetchone()
-        last, roots = (row[0] or 0, row[1]) if row else (0, 0)
-        child = assembly.entity.child
-        per_root = 3.0
-        if child and child.relation and roots:
-            per_root = self._count(f"SELECT count(*) FROM {child.relation}") / roots
-        rows = scope.rows * (1 + per_root)
-        parts = max(1, round(rows / ROWS_PER_PARTITION))
-        if parts == 1:
-            return [scope.condition]
-        step = last // parts + 1
-        return [
-            f"{{row}} >= {start} AND {{row}} < {start + step} AND ({scope.condition})"
-            if scope.condition != "true"
-            else f"{{row}} >= {start} AND {{row}} < {start + step}"
-            for start in range(0, last + 1, step)
-        ]
+        in_portions(self.work, assembly, scope, nest)
 
     def _fill_gone(self, assembly: Assembly, scope: Scope) -> None:
         """Find the documents the vendor may hold that no row makes any more, and why.

@@ -90,7 +90,7 @@ def push(
     Raises:
         MappingError: The mapping does not fit the tables.
         LedgerError: The ledger or the database is in use, or newer than this program.
-        StorageError: The disk is full; what was accepted is on record.
+        StorageError, MemoryLimitError: Disk or memory do not do; what was accepted is on record.
         DeliveryError: Nothing more can be delivered; what was accepted is on record.
     """
     options = options or PushOptions()

@@ -1,7 +1,7 @@
-"""What goes wrong with database files: another process holds one, or the disk takes no more.
+"""What goes wrong with database files: another process holds one, disk or memory take no more.
 
-DuckDB tells both in its own words, as several kinds of errors; here they become ours, with who
-holds the file and since when, or which file system is full.
+DuckDB tells all in its own words, as several kinds of errors; here they become ours, with who
+holds the file and since when, which file system is full, or which setting allows more memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import duckdb
 
 from replenit_destination.engine.processes import Process
 from replenit_destination.engine.status import read_status
-from replenit_destination.exceptions import LedgerBusyError, StorageError
+from replenit_destination.exceptions import LedgerBusyError, MemoryLimitError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +37,7 @@ _FULL = (
     "database or disk is full",  # SQLite's words, where the quota is kept
     "disk I/O error",
 )
+_NEEDS_MEMORY = "SET memory_limit"  # advice in DuckDB's errors of several kinds
 _CODES = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
@@ -91,18 +92,24 @@ def full(error: BaseException, folder: Path) -> StorageError | None:
 
 @contextmanager
 def storage_faults(folder: Path) -> Iterator[None]:
-    """Turn errors of the disk inside the block into a `StorageError`.
+    """Turn errors of disk and memory inside the block into ours.
 
     Args:
         folder: Where the files are.
+
+    Raises:
+        StorageError: The disk takes no more.
+        MemoryLimitError: DuckDB needs more memory than it may have.
     """
     try:
         yield
     except (duckdb.Error, sqlite3.Error, OSError) as error:
         told = full(error, folder)
-        if told is None:
-            raise
-        raise told from error
+        if told:
+            raise told from error
+        if _NEEDS_MEMORY in str(error):
+            raise MemoryLimitError from error
+        raise
 
 
 def _mount(path: Path) -> Path:

@@ -72,6 +72,7 @@ def workplace(
         LedgerBusyError: Another process kept one of the files.
         LedgerVersionError: A newer version of this package wrote the ledger.
         StorageError: The disk is full, at any time inside the block.
+        MemoryLimitError: `memory_limit` is too low, likewise.
     """
 
     def wait(file: Path, attempt: Callable[[], _T]) -> _T:

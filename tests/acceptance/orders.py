@@ -60,6 +60,7 @@ class Orders:
         folder: Where the ledger lives.
         orders: How many.
         per_request: The setting `orders_per_request`.
+        database: Where the tables are.
         switches: Of the sandbox.
         error_style: One of them.
         settings: More of the target's settings.
@@ -71,6 +72,7 @@ class Orders:
         orders: int,
         *,
         per_request: int = 200,
+        database: Path | str = ":memory:",
         switches: dict[str, Any] | None = None,
         error_style: str = "problem",
         **settings: Any,
@@ -86,7 +88,7 @@ class Orders:
         self.mapping = MAPPING
         self.orders = 0
         self._load = 0
-        self.connection = duckdb.connect()
+        self.connection = duckdb.connect(str(database))
         quicken(self.connection)
         self.connection.execute(
             "CREATE SCHEMA shop; CREATE TABLE shop.orders (id VARCHAR, customer VARCHAR,"
