@@ -78,17 +78,22 @@ def read_pending(
 ) -> Iterator[Row]:
     """Yield pending rows in sending order: live changes before backlog, newest first.
 
-    The connection must not be used otherwise until the iterator ends.
+    They are sorted into a table first: a result that is read while batches are recorded would keep
+    the memory it was sorted in. One iterator at a time.
     """
     conditions = [where, "urgent" if urgent else "NOT urgent"]
     if stage is not None:
         conditions.append(f"stage = {stage}")
-    cursor = work.execute(
-        f"SELECT {_COLUMNS} FROM pending WHERE {' AND '.join(conditions)}"
-        " ORDER BY stage, backlog, newest DESC NULLS LAST"
+    work.execute(
+        f"CREATE OR REPLACE TEMP TABLE sending AS SELECT {_COLUMNS} FROM pending"
+        f" WHERE {' AND '.join(conditions)} ORDER BY stage, backlog, newest DESC NULLS LAST"
     )
-    while rows := cursor.fetchmany(_CHUNK):
+    first = 0
+    while rows := work.execute(
+        f"FROM sending WHERE rowid >= {first} AND rowid < {first + _CHUNK} ORDER BY rowid"
+    ).fetchall():
         yield from map(Row._make, rows)
+        first += _CHUNK
 
 
 @dataclass
