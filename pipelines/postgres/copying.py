@@ -33,7 +33,7 @@ def copied(
     """Yield the rows of a query in tables of `chunk_size` rows or fewer.
 
     Args:
-        connection: Within a transaction whose time zone is UTC.
+        connection: Within a transaction of `Snapshot`, which settles how values are written.
         query: SQL as a driver takes it: a per cent sign is written twice.
         schema: Names and types of the query's columns, in their order.
         chunk_size: Rows per table; fewer where they are long.

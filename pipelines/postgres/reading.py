@@ -107,7 +107,7 @@ class _TableRows(TableLoader):
             self.state = dlt.current.resource_state()
             # Opened once: dlt stages nothing before all tables are read.
             with staged_table(plan.name, plan.key) as staged:
-                for batch in super().load_rows(backend_kwargs):
+                for batch in super().load_rows():
                     rows = self._changed(batch, staged)
                     if rows.num_rows:
                         yield rows
@@ -133,7 +133,7 @@ class _TableRows(TableLoader):
         """Yield the rows in the types that dlt gives the columns."""
         # What dlt makes of no rows are its types.
         columns = {column.name: self.columns[column.name] for column in query.selected_columns}
-        schema = row_tuples_to_arrow([], columns, **{"tz": "UTC", **backend_kwargs}).schema
+        schema = row_tuples_to_arrow([], columns, tz="UTC").schema
         with self.engine.begin() as connection:
             yield from copied(connection, self.compile_query(query), schema, self.chunk_size)
 
@@ -276,6 +276,8 @@ def _readable(column: sa.Column[Any]) -> Any:
     """Return what is asked of the database for a column: itself, or its text."""
     if isinstance(column.type, sa.ARRAY):
         return sa.cast(sa.func.to_jsonb(column), sa.Text).label(column.name)
+    if isinstance(column.type, sa.Time) and column.type.timezone:
+        return sa.cast(column, sa.Time).label(column.name)  # the type it is staged as has no zone
     if isinstance(column.type, UUID) or not isinstance(column.type, _READ_AS_THEY_ARE):
         return sa.cast(column, sa.Text).label(column.name)
     return column

@@ -29,6 +29,12 @@ SELECT least(now(), min(xact_start)) FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
 
+# How values are written, whatever the database, the role or the server prefers; `copying` reads it.
+_WRITTEN = (
+    *("client_encoding = 'UTF8'", "TimeZone = 'UTC'", "DateStyle = 'ISO'"),
+    *("bytea_output = 'hex'", "extra_float_digits = 1"),
+)
+
 
 def connect(address: str) -> Engine:
     """Return an engine for a Postgres address such as `postgresql://user:password@host/database`.
@@ -47,7 +53,9 @@ def connect(address: str) -> Engine:
         )
         raise PostgresError(message)
     # Which driver a bare address means depends on SQLAlchemy's version.
-    return sa.create_engine(url.set(drivername="postgresql+psycopg"))
+    engine = sa.create_engine(url.set(drivername="postgresql+psycopg"))
+    sa.event.listen(engine, "begin", _settle)
+    return engine
 
 
 class Snapshot:
@@ -108,10 +116,15 @@ class Snapshot:
         # On the driver's own connection: SQLAlchemy would make a server-side cursor of it.
         driver: Any = connection.connection.driver_connection
         driver.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        driver.execute("SET LOCAL TimeZone = 'UTC'")
-        driver.execute("SET LOCAL DateStyle = 'ISO'")
+        _settle(connection)
         if self._id:
             driver.execute(f"SET TRANSACTION SNAPSHOT '{self._id}'")
+
+
+def _settle(connection: Connection) -> None:
+    driver: Any = connection.connection.driver_connection
+    for setting in _WRITTEN:
+        driver.execute(f"SET LOCAL {setting}")
 
 
 def _refused(engine: Engine, error: DBAPIError) -> str:

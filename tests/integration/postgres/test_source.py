@@ -9,8 +9,12 @@ import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 from postgres import PostgresError, Window, postgres
 
+from tests.integration.postgres.conftest import Database, Loaded
+
 if TYPE_CHECKING:
-    from tests.integration.postgres.conftest import Database, Loaded
+    from pathlib import Path
+
+    from postgres.server import PostgresServer
 
 ITEMS = """
 CREATE TABLE items (
@@ -203,6 +207,43 @@ def test_any_text_arrives_as_it_is(database: Database, loaded: Loaded) -> None:
     assert loaded.rows("SELECT id, written FROM shop.notes") == list(enumerate(texts))
     # A line with nothing in it is a row too.
     assert loaded.rows("SELECT count(*), count(DISTINCT written) FROM shop.lone") == [(12, 11)]
+
+
+def test_how_a_server_prefers_to_write_makes_no_difference(
+    server: PostgresServer, database: Database, tmp_path: Path
+) -> None:
+    database.run(
+        "CREATE DATABASE old_shop ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    )
+    old = Database(server, "old_shop")
+    for setting in (
+        *("bytea_output = 'escape'", "DateStyle = 'SQL, DMY'", "TimeZone = 'Asia/Kolkata'"),
+        *("extra_float_digits = -10", "client_encoding = 'LATIN1'"),
+    ):
+        old.run(f"ALTER DATABASE old_shop SET {setting}")
+    old.run(
+        """
+        CREATE TABLE things (id int PRIMARY KEY, name text, raw bytea, day date, at timestamptz,
+          weight float8, opens time, closes timetz);
+        INSERT INTO things VALUES (1, U&'J\\00FCrgen', '\\x5c00ff', '2026-03-29',
+          '2026-03-29 02:30+02', 0.1234567890123456, '09:30', '18:00:00.5+02')
+        """
+    )
+    loaded = Loaded(old, tmp_path)
+    try:
+        loaded.run()
+        assert loaded.rows(
+            'SELECT name, raw, CAST(day AS VARCHAR), epoch("at"), weight, CAST(opens AS VARCHAR),'
+            " CAST(closes AS VARCHAR) FROM shop.things"
+        ) == [
+            (
+                *("Jürgen", b"\x5c\x00\xff", "2026-03-29", 1774744200.0, "0.1234567890123456"),
+                *("09:30:00", "18:00:00.5"),
+            )
+        ]
+    finally:
+        old.connection.close()
+        database.run("DROP DATABASE old_shop WITH (FORCE)")
 
 
 @pytest.mark.parametrize(
