@@ -55,7 +55,8 @@ def _found(name: str, table: sa.Table, names: Mapping[str, str]) -> FoundTable:
 def _kind(kind: sa.types.TypeEngine[object]) -> str:
     if isinstance(kind, sa.DateTime):
         return "time" if kind.timezone else "local time"
-    kinds = {sa.Boolean: "boolean", sa.Date: "date", sa.Numeric: "number", sa.Integer: "number"}
+    kinds = {sa.Boolean: "boolean", sa.Date: "date"}
+    kinds |= dict.fromkeys((sa.Numeric, sa.Float, sa.Integer), "number")
     named = next((word for one, word in kinds.items() if isinstance(kind, one)), None)
     return named or ("text" if isinstance(kind, sa.String) else "other")
 

@@ -38,7 +38,7 @@ _KEYS_PER_QUESTION = 500
 _HIDES_ROWS = sa.text("SELECT row_security_active(CAST(:relation AS regclass))")
 # Of a column of any other type (JSON, a list, an interval, a range) the text is read.
 _READ_AS_THEY_ARE = (
-    *(sa.Boolean, sa.Integer, sa.Numeric, sa.String, sa.DateTime, sa.Date, sa.Time),
+    *(sa.Boolean, sa.Integer, sa.Numeric, sa.Float, sa.String, sa.DateTime, sa.Date, sa.Time),
     *(sa.LargeBinary, UUID),
 )
 
@@ -269,6 +269,8 @@ class _TableRows(TableLoader):
 
 def as_text(kind: Any) -> Any:
     """Return the type that a column of a type is staged as, for dlt to tell its own one."""
+    if isinstance(kind, sa.Float):
+        return sa.Numeric(asdecimal=False)  # dlt takes it for one, as SQLAlchemy did before 2.1
     return kind if isinstance(kind, _READ_AS_THEY_ARE) else sa.Text()
 
 
