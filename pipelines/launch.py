@@ -16,7 +16,7 @@ from dlt.common.runtime import signals
 from dlt.common.runtime.collector import NullCollector
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from replenit_destination import ActivationError, SettingsError, push
+from replenit_destination import ActivationError, SettingsError, push, run_lock
 from replenit_destination.cli.console import Console
 from replenit_destination.cli.rendering import show_report
 from replenit_destination.destinations.live_progress import LiveProgress
@@ -239,11 +239,12 @@ def _deliver(pipeline: dlt.Pipeline, source: DltSource, options: argparse.Namesp
         print(f"Warning: {warning}", file=sys.stderr)
     if isinstance(pipeline.collector, NullCollector):
         pipeline.collector = LiveProgress()
-    if pipeline.has_pending_data:
-        # What an interrupted run had staged; dlt would load it in place of the new data.
-        pipeline.run()
-    if options.read:
-        pipeline.run(source, loader_file_format="parquet")
+    with run_lock(pipeline):
+        if pipeline.has_pending_data:
+            # What an interrupted run had staged; dlt would load it in place of the new data.
+            pipeline.run()
+        if options.read:
+            pipeline.run(source, loader_file_format="parquet")
     if options.on_staged:
         options.on_staged(pipeline)
     if options.stage_only:

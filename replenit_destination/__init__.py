@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from replenit_destination.destinations.plan import plan
     from replenit_destination.destinations.push import push
     from replenit_destination.destinations.reporting import html_report
+    from replenit_destination.destinations.run_lock import run_lock
     from replenit_destination.engine.mapping import Mapping
     from replenit_destination.exceptions import (
         ActivationError,
@@ -78,6 +79,7 @@ __all__ = [
     "plan",
     "push",
     "replenit",
+    "run_lock",
 ]
 
 _HOMES = {
@@ -87,6 +89,7 @@ _HOMES = {
     "html_report": "replenit_destination.destinations.reporting",
     "push": "replenit_destination.destinations.push",
     "replenit": "replenit_destination.destinations.factory",
+    "run_lock": "replenit_destination.destinations.run_lock",
 }
 
 

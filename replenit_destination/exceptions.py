@@ -158,7 +158,7 @@ class LedgerError(ActivationError):
 
 
 class LedgerBusyError(LedgerError):
-    """Another process holds the database.
+    """Another process holds the database, or runs the pipeline.
 
     Args:
         message: Who holds it, since when, and what to do.

@@ -36,6 +36,12 @@ __all__ = ["ReplenitClient"]
 
 _log = logging.getLogger(__name__)
 
+_OVERTAKEN = (
+    "Another process has meanwhile staged load package {}, so nothing of it is lost. Two runs of a "
+    "pipeline at a time mix up what dlt keeps of them: put `with run_lock(pipeline):` around "
+    "`pipeline.run()`, then they wait for each other. Run again to go on."
+)
+
 
 class ReplenitClient(DuckDbClient):
     """Stages like DuckDB's client; completing the last pending package delivers what changed."""
@@ -62,7 +68,8 @@ class ReplenitClient(DuckDbClient):
 
         Raises:
             StateError: The state cannot be fetched, or another runner works with it.
-            LedgerBusyError: Another process has it open for longer than `lock_wait_seconds`.
+            LedgerBusyError: Another process has it open for longer than `lock_wait_seconds`, or has
+                staged the package that is to be loaded.
             StorageError: The disk is full.
         """
         database = self.config.database
@@ -80,9 +87,12 @@ class ReplenitClient(DuckDbClient):
         except LedgerBusyError:
             signals.raise_if_signalled()  # then it was not the wait that ended
             raise
-        pipeline = active_pipeline()
-        if pipeline is not None and LoadPackage.current() is None:
+        package, pipeline = LoadPackage.current(), active_pipeline()
+        if package is None and pipeline is not None:
             mend(pipeline)  # a run opens the database before it normalizes what is pending
+        elif package is not None and package.is_gone():
+            self.sql_client.close_connection()
+            raise LedgerBusyError(_OVERTAKEN.format(package.load_id))
         return self
 
     def _open(self, database: Path) -> None:

@@ -60,6 +60,10 @@ class LoadPackage:
         context = container[LoadPackageStateInjectableContext]
         return cls(context.storage, context.load_id)
 
+    def is_gone(self) -> bool:
+        """Return whether another process has completed it."""
+        return self._load_id not in self._storage.list_packages()
+
     def later(self) -> str | None:
         """Return the package that will deliver this one's rows too, or None when this one must.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -185,6 +186,58 @@ def test_holder_that_is_not_ours_is_named_after_the_wait(
     assert "a notebook, a dashboard?" in errors
     assert "LedgerBusyError" in errors
     assert corner.run(load=False, options={"max_requests": 1})["requests"] == 1
+
+
+def test_two_runs_at_a_time_wait_for_each_other(corner: Scripts) -> None:
+    """The second extracts only when the first has staged, and takes nothing of its packages."""
+    with (
+        held(corner.folder / "stage.duckdb") as dashboard,
+        corner.started(push=False) as first,
+    ):
+        asked_at(corner)
+        with corner.started(push=False) as second, corner.started(lock_wait_seconds=0) as third:
+            code, errors = third.ended()
+            assert code == 1
+            assert "LedgerBusyError: pipeline `shop` is being run by `python" in errors
+            assert f"(PID {first.process.pid}, running since 20" in errors
+            asked_at(corner, "shop.run")
+            assert not corner.box.journal.total
+            os.kill(dashboard, signal.SIGKILL)
+            assert [first.ended()[0], second.ended()[0]] == [0, 0]
+    assert sorted(path.name for path in corner.folder.glob("shop.run*")) == ["shop.run"]
+    assert corner.run(load=False)["exit_code"] == 0
+    assert corner.held() == corner.source.expected()
+
+
+def test_killed_run_leaves_the_way_free(corner: Scripts) -> None:
+    with held(corner.folder / "stage.duckdb"), corner.started() as first:
+        asked_at(corner)
+        first.signal(signal.SIGKILL)
+        first.ended()
+    assert (corner.folder / "shop.run.json").exists()
+    assert corner.run(lock_wait_seconds=0)["exit_code"] == 0
+    assert corner.held() == corner.source.expected()
+
+
+def test_run_without_the_lock_that_was_overtaken_says_so(corner: Scripts) -> None:
+    with corner.started(push=False) as loading:
+        assert loading.ended()[0] == 0
+    corner.source.withdraw(5)
+    with held(corner.folder / "stage.duckdb") as dashboard, corner.started(push=False) as first:
+        asked_at(corner)
+        with corner.started(push=False, lock=False) as second:
+            until = time.monotonic() + 60
+            while len(list((corner.folder / "stage.duckdb.turns").glob("*.json"))) < 2:
+                assert time.monotonic() < until, "the second did not ask"
+                time.sleep(0.01)
+            os.kill(dashboard, signal.SIGKILL)
+            assert first.ended()[0] == 0
+            code, errors = second.ended()
+    assert code == 1
+    assert "LedgerBusyError: Another process has meanwhile staged load package" in errors
+    assert "`with run_lock(pipeline):`" in errors
+    assert corner.run()["exit_code"] == 0
+    assert corner.held() == corner.source.expected()
 
 
 def test_signal_ends_the_wait(corner: Scripts) -> None:

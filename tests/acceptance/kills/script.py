@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import dlt
 
-from replenit_destination import push, replenit
+from replenit_destination import push, replenit, run_lock
 from tests.acceptance.kills.source import MAPPING, shop
 
 
@@ -28,7 +29,8 @@ def main() -> int:
         pipelines_dir=str(folder / given.get("pipelines", "pipelines")),
     )
     if given["load"]:
-        pipeline.run(shop(str(folder / "source.sqlite")), loader_file_format="parquet")
+        with run_lock(pipeline) if given["lock"] else nullcontext():
+            pipeline.run(shop(str(folder / "source.sqlite")), loader_file_format="parquet")
     if not given["push"]:
         return 0
     report = push(pipeline, **given["options"])

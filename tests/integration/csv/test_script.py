@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -77,6 +79,17 @@ def test_demo_delivers_then_rests_then_sends_only_what_was_edited(
     assert third["entities"]["products"]["updated"] == 0
     assert third["requests"] == 4
     assert (tmp_path / ".demo").stat().st_mode & 0o077 == 0
+
+
+def test_second_run_at_a_time_is_told_of_the_first(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / ".demo" / "csv"
+    folder.mkdir(mode=0o700, parents=True)
+    with closing(sqlite3.connect(folder / "csv_to_replenit.run")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        code, _, err = start("--demo", DESTINATION__REPLENIT__LOCK_WAIT_SECONDS="0")
+    assert code == 2
+    assert "pipeline `csv_to_replenit` is being run by another process" in err
+    assert start("--demo")[0] == 0
 
 
 def without_a_second_line() -> Callable[[str], str]:
