@@ -219,27 +219,6 @@ def test_killed_run_leaves_the_way_free(corner: Scripts) -> None:
     assert corner.held() == corner.source.expected()
 
 
-def test_run_without_the_lock_that_was_overtaken_says_so(corner: Scripts) -> None:
-    with corner.started(push=False) as loading:
-        assert loading.ended()[0] == 0
-    corner.source.withdraw(5)
-    with held(corner.folder / "stage.duckdb") as dashboard, corner.started(push=False) as first:
-        asked_at(corner)
-        with corner.started(push=False, lock=False) as second:
-            until = time.monotonic() + 60
-            while len(list((corner.folder / "stage.duckdb.turns").glob("*.json"))) < 2:
-                assert time.monotonic() < until, "the second did not ask"
-                time.sleep(0.01)
-            os.kill(dashboard, signal.SIGKILL)
-            assert first.ended()[0] == 0
-            code, errors = second.ended()
-    assert code == 1
-    assert "LedgerBusyError: Another process has meanwhile staged load package" in errors
-    assert "`with run_lock(pipeline):`" in errors
-    assert corner.run()["exit_code"] == 0
-    assert corner.held() == corner.source.expected()
-
-
 def test_signal_ends_the_wait(corner: Scripts) -> None:
     corner.run(options={"max_requests": 1})
     with held(corner.folder / "stage.duckdb"), corner.started(load=False) as script:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ def main() -> int:
         pipelines_dir=str(folder / given.get("pipelines", "pipelines")),
     )
     if given["load"]:
-        with run_lock(pipeline) if given["lock"] else nullcontext():
+        with run_lock(pipeline):
             pipeline.run(shop(str(folder / "source.sqlite")), loader_file_format="parquet")
     if not given["push"]:
         return 0
