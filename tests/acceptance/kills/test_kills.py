@@ -38,9 +38,9 @@ def test_shop_of_20_000_documents_survives_kill_9_at_random_points(tmp_path: Pat
             )
             assert code in {-signal.SIGKILL, 0, 3}, each.errors()[-4000:]
             ends += code >= 0
-            again = each.repeated()
-            assert again <= WORKERS * batch, "a death sends again what was in flight, no more"
-            resent += again
+            resent += each.repeated()
+            # Not life by life: what one death left in doubt may still wait when the next one comes.
+            assert resent <= each.kills * WORKERS * batch, "only what was in flight goes again"
             if draws.random() < 0.5:
                 each.source.edit(draws)
         each.box.faults.clear()
@@ -50,7 +50,7 @@ def test_shop_of_20_000_documents_survives_kill_9_at_random_points(tmp_path: Pat
             f"{each.kills} deaths, {ends} other lives, {each.box.journal.total} requests, "
             f"{resent} documents sent again: {dict(each.hits.most_common())}\n"
         )
-        assert resent <= KILLS * WORKERS * batch
+        assert resent <= each.kills * WORKERS * batch
         assert each.held() == each.source.expected()
         assert unsettled(tmp_path) == []
         assert each.live() == 0
