@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -37,10 +37,10 @@ with duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "reads"):
 
 @pytest.fixture
 def shop(tmp_path: Path, replenit_sandbox_factory: Callable[..., ReplenitSandbox]) -> Scripts:
-    """A shop whose delivery takes 2,000 requests: orders travel five at a time."""
-    source = Source.made(tmp_path / "source.sqlite", customers=200, orders=10_000, products=20)
+    """A shop whose delivery takes 2,000 requests: each order travels alone."""
+    source = Source.made(tmp_path / "source.sqlite", customers=200, orders=2000, products=20)
     box = replenit_sandbox_factory(limits=None, keep_bodies=True)
-    settings = {"orders_per_request": 5, "workers": WORKERS, "deliver": "manual"}
+    settings = {"orders_per_request": 1, "workers": WORKERS, "deliver": "manual"}
     return Scripts(tmp_path, box, source, settings)
 
 
@@ -115,7 +115,7 @@ def test_opt_out_takes_over_from_a_push_with_2_000_queued_batches(shop: Scripts)
     assert before < 200, "and a queue there was"
     assert shop.held() == shop.source.expected()
     sent = orders_sent(shop)
-    assert len(sent) == len(set(sent)) == 10_000
+    assert len(sent) == len(set(sent)) == 2000
     assert not list(shop.folder.glob("*.turns"))
 
 
@@ -124,7 +124,7 @@ def test_opt_out_goes_before_the_backlog_of_an_ended_run(shop: Scripts) -> None:
     before = shop.box.journal.total
     shop.source.withdraw(17)
     report = shop.run(options={"max_requests": 5})
-    assert report["entities"]["orders"]["backlog"] > 9_000
+    assert report["entities"]["orders"]["backlog"] > 1900
     assert withdrawal(shop, 17, since=before) == 1
 
 
@@ -263,10 +263,12 @@ def test_push_tells_where_it_is_and_its_death_is_noticed(corner: Scripts) -> Non
 def test_backfill_over_four_nights_puts_live_changes_first_and_the_newest_orders_next(
     tmp_path: Path, replenit_sandbox_factory: Callable[..., ReplenitSandbox]
 ) -> None:
-    """20,000 documents, four budgets, and a shop that goes on living in between."""
-    source = Source.made(tmp_path / "source.sqlite", customers=4000, orders=15_000, products=1000)
+    """5,000 documents, four budgets, and a shop that goes on living in between."""
+    source = Source.made(tmp_path / "source.sqlite", customers=1000, orders=3750, products=250)
     box = replenit_sandbox_factory(limits=None, keep_bodies=True)
-    settings = {"orders_per_request": 200, "workers": WORKERS, "deliver": "manual"}
+    settings: dict[str, Any] = {"workers": WORKERS, "deliver": "manual"}
+    settings |= dict.fromkeys(["customers_per_request", "products_per_request"], 50)
+    settings["orders_per_request"] = 50
     nights = Scripts(tmp_path, box, source, settings)
     draws = random.Random(4)
     live: set[str] = set()
