@@ -11,6 +11,7 @@ from dlt.destinations.impl.duckdb.duck import DuckDbClient
 
 from replenit_destination.destinations.delivery import deliver, remember
 from replenit_destination.destinations.interrupts import note_stopped
+from replenit_destination.destinations.merging import MergeJob
 from replenit_destination.destinations.packages import LoadPackage, mend
 from replenit_destination.destinations.privacy import keep_private
 from replenit_destination.destinations.setup import active_pipeline
@@ -23,11 +24,14 @@ from replenit_destination.engine.storage import busy, full, is_busy
 from replenit_destination.exceptions import DeliveryError, LedgerBusyError, StateError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from dlt.common.destination import DestinationCapabilitiesContext
+    from dlt.common.destination.client import FollowupJobRequest
+    from dlt.common.destination.typing import PreparedTableSchema
     from dlt.common.schema import Schema
 
     from replenit_destination.destinations.configuration import ReplenitClientConfiguration
@@ -135,6 +139,11 @@ class ReplenitClient(DuckDbClient):
                 raise
             raised.add_note(str(error))
             _log.error("%s", error)
+
+    def _create_merge_followup_jobs(
+        self, table_chain: Sequence[PreparedTableSchema]
+    ) -> list[FollowupJobRequest]:
+        return [MergeJob.from_table_chain(table_chain, self.sql_client)]
 
     def complete_load(self, load_id: str) -> None:
         """Deliver, or keep what a later delivery must know, then mark the load as complete.
