@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from replenit_destination.engine.processes import Process
 from replenit_destination.sandbox import Fault, ReplenitSandbox
 from tests.acceptance.kills.source import Source
@@ -58,6 +60,9 @@ class Lives:
         random: Decides when and where a life ends.
         workers: Requests under way at once.
         batch: Documents in one request.
+
+    `doubtful` are the documents sent last by a life that was killed, `allowed` how many could be in
+    flight at all deaths so far.
     """
 
     folder: Path
@@ -71,6 +76,8 @@ class Lives:
     kills: int = 0
     seen: int = 0
     bodies: dict[tuple[str, str], str] = field(default_factory=dict)
+    doubtful: set[tuple[str, str]] = field(default_factory=set)
+    allowed: int = 0
 
     def live(
         self,
@@ -114,6 +121,7 @@ class Lives:
             time.sleep(min(0.01, max(0.0, until - time.monotonic())))
         code = int(self._read())
         if code == -signal.SIGKILL:
+            self._last_requests_arrived()
             self.kills += 1
             self.hits[self.phase] += 1
         return code
@@ -129,9 +137,24 @@ class Lives:
         process = Process.find(pid)
         return process is not None
 
-    def repeated(self) -> int:
-        """Return how many documents were sent again unchanged since the last question."""
-        found = 0
+    def _last_requests_arrived(self) -> None:
+        """Return when the vendor has read all that the dead one had sent, and hung up."""
+        port = int(self.box.url.rpartition(":")[2])
+        until = time.monotonic() + 30
+        while any(
+            one.laddr.port == port and one.status in {"ESTABLISHED", "CLOSE_WAIT"}
+            for one in psutil.Process().net_connections("tcp")
+        ):
+            assert time.monotonic() < until, "the vendor still talks to the dead"
+            time.sleep(0.002)
+
+    def repeated(self, *, killed: bool) -> int:
+        """Return how many documents the life that has just ended sent again unchanged.
+
+        Each of them must have been sent last by a life that was killed: what a life that came to
+        its end has sent is on record.
+        """
+        found, sent = 0, set()
         for entry in self.box.journal.requests(since=self.seen):
             self.seen = entry.number
             if entry.method == "DELETE":
@@ -142,8 +165,17 @@ class Lives:
             for document in json.loads(entry.body or b"[]"):
                 name = (entry.entity, str(document[KEYS[entry.entity]]))
                 text = json.dumps(document, sort_keys=True)
-                found += self.bodies.get(name) == text
+                if self.bodies.get(name) == text:
+                    assert name in self.doubtful, f"{entry.entity} sent for nothing"
+                    assert name not in sent, f"{entry.entity} sent twice in one life"
+                    found += 1
                 self.bodies[name] = text
+                sent.add(name)
+        self.doubtful -= sent
+        if killed:
+            self.doubtful |= sent
+            # Of what it sent, no more than its connections can carry was in flight.
+            self.allowed += min(len(sent), self.workers * self.batch)
         return found
 
     def held(self) -> dict[str, dict[str, Any]]:
