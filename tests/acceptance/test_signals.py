@@ -56,7 +56,8 @@ def stored(scripts: Scripts) -> int:
     return sum(entry.stored for entry in scripts.box.requests("POST"))
 
 
-@pytest.mark.parametrize(("name", "deliver"), [("Ctrl-C", "load"), ("TERM", "manual")])
+@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize("deliver", ["load", "manual"])
 def test_signal_ends_load_and_push_of_a_plain_script_in_order(
     scripts: Scripts, name: str, deliver: str
 ) -> None:
