@@ -2,7 +2,7 @@
 
 dlt takes one row of each primary key by a window over all columns, and DuckDB holds that window in
 memory: a first load of 1.5 million rows of 400 bytes ended in an error at `memory_limit`. A window
-over key and row number is a hundredth of that, and a join by row number spills to disk.
+over key and row number takes little of it, and a join by row number spills to disk.
 """
 
 from __future__ import annotations

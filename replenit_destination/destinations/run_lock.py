@@ -78,6 +78,7 @@ def run_lock(
     with closing(lock):
         try:
             with storage_faults(path.parent):
+                holder.touch(mode=0o600)
                 holder.write_text(json.dumps(Process.current().to_dict()), encoding="utf-8")
             yield
         finally:
